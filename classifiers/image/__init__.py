@@ -1,0 +1,1 @@
+"""Image classifiers: one adapter a file."""

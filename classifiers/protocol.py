@@ -1,0 +1,87 @@
+"""The contract between the gateway and a classifier: a card and one batch-first, synchronous method.
+
+A third party writes a class with `card` and `classify`, declares a factory for it under the entry-point group
+`imagegate.classifiers`, and subclasses `classifiers.testing.ClassifierContract`. Threads, queues, time-outs
+and async are the batcher's business, never the author's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.signals import Modality, Signal
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""One picture: height × width × 3, RGB, uint8."""
+
+Item: TypeAlias = str | Pixels
+"""What is classified: a text, or one picture, by the card's modality."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierCard:
+    """What a classifier is and what it covers; silence outside `categories` means nothing.
+
+    `name` is the operator's name for this instance, `kind` the adapter's. `revision` changes whenever the
+    scores can change (weights, word list, settings). `languages` are BCP 47 tags; `("*",)` means any.
+    """
+
+    name: str
+    kind: str
+    revision: str
+    modality: Modality
+    categories: frozenset[str]
+    languages: tuple[str, ...]
+    licence: str
+    calibrated: bool
+    description: str = ""
+    weights_sha256: str | None = None
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Measures. Never decides, never thresholds, never sees a policy."""
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is; constant over the life of the instance."""
+        ...
+
+    def classify(self, batch: Sequence[Any]) -> Sequence[Sequence[Signal]]:
+        """Return one sequence of signals per item, in the order of the batch.
+
+        Items are `str` (text) or `Pixels` (image). Called from one worker thread at a time. An empty batch
+        returns an empty sequence. May raise anything: the caller turns it into a `Failure` for every item.
+        """
+        ...
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """A classifier with something to load or compile before the first request."""
+
+    def warmup(self) -> None:
+        """Load weights and run once; called in the worker thread before readiness."""
+        ...
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A classifier that holds something to give back."""
+
+    def close(self) -> None:
+        """Release what is held; called once, in the worker thread."""
+        ...
+
+
+ClassifierFactory: TypeAlias = Callable[[str, Mapping[str, object]], Classifier]
+"""`factory(name, options) -> Classifier`, named by an entry point; raises `ClassifierConfigError`."""
+
+
+class ClassifierConfigError(Exception):
+    """The settings of a classifier are wrong; the message names the option and the mend."""

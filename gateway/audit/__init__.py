@@ -1,0 +1,1 @@
+"""The audit log: records, tree, durable writing, verification."""

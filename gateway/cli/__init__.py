@@ -1,0 +1,1 @@
+"""The imagegate command: one command a file."""

@@ -1,0 +1,1 @@
+"""Pixels and bytes: bounded decoding, fast encoding, blurring."""

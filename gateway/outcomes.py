@@ -1,0 +1,117 @@
+"""What the client receives in the end. Blocked is an outcome, not an error. Frozen; knows no HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.ports import ModelIdentity, Progress
+from gateway.requests import OutputFormat
+from policies.decision import Decision, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredImage:
+    """One picture that may leave: its place among the n asked for, its bytes, seed and decision.
+
+    `decision` is None only when the policy skips the image stage, with a written reason: never judged.
+    """
+
+    index: int
+    content: bytes
+    format: OutputFormat
+    width: int
+    height: int
+    seed: int
+    decision: Decision | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldImage:
+    """One picture that may not leave, named by its place and its decision."""
+
+    index: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much was seen: images made and inspected, by which classifiers; never "checked" otherwise."""
+
+    images_total: int = 0
+    images_inspected: int = 0
+    classifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteTrace:
+    """What the rewrite stage did: the final prompt and how many attempts it took."""
+
+    prompt: str
+    attempts: int
+    rules: tuple[str, ...]
+    categories: tuple[str, ...]
+    model: ModelIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """All pictures leave."""
+
+    images: tuple[DeliveredImage, ...]
+    prompt_decision: Decision
+    rewrite: RewriteTrace | None
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Some pictures leave; the others are named."""
+
+    images: tuple[DeliveredImage, ...]
+    withheld: tuple[WithheldImage, ...]
+    prompt_decision: Decision
+    rewrite: RewriteTrace | None
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Nothing leaves, by a decision. `reason` is public; `stage` says where it fell."""
+
+    stage: Stage
+    decision: Decision
+    reason: str
+    code: str = "moderation_blocked"
+    withheld: tuple[WithheldImage, ...] = ()
+    coverage: Coverage = Coverage()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing leaves until a reviewer says so."""
+
+    stage: Stage
+    decision: Decision
+    reason: str
+    coverage: Coverage = Coverage()
+
+
+Outcome: TypeAlias = Delivered | Partial | Blocked | Held
+
+
+@dataclass(frozen=True, slots=True)
+class PartialImage:
+    """A judged preview of picture `index`; `content` is encoded, `blurred` when it was not judged clean."""
+
+    index: int
+    number: int
+    content: bytes
+    format: OutputFormat
+    width: int
+    height: int
+    blurred: bool
+    decision: Decision | None
+
+
+StreamEvent: TypeAlias = Progress | PartialImage

@@ -1,0 +1,1 @@
+"""Rewriters: one backend a file."""

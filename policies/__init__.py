@@ -1,0 +1,1 @@
+"""Decide. Policies turn findings into decisions; pure, with no clock, no torch and no network."""
