@@ -1,0 +1,140 @@
+"""Bytes that somebody sent → pixels, with every limit checked before the memory is spent.
+
+Duty: decode one still picture or say why not. It knows no request and no upstream: the caller turns
+`ImageRefused` into its own error and names the field. Alpha is composited on white, because white is what
+most viewers and the image models' training pictures show; EXIF orientation is applied, so that what is judged
+is what people see.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from classifiers.protocol import Pixels
+from gateway.imaging.workers import PixelWorkers, shared_workers
+
+# What Pillow's parsers raise on malformed files (its own documentation names OSError alone; the others come
+# from chunk and EXIF parsing).
+_MALFORMED: Final = (
+    OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
+    AttributeError, OverflowError, ZeroDivisionError, NotImplementedError, MemoryError,
+    Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
+_PNG_END: Final = b"IEND\xaeB`\x82"
+_WIDE_GREY: Final = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
+
+
+class ImageRefused(Exception):
+    """The bytes are no picture that we take; `reason` is a sentence for the sender, without content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What is accepted. `max_pixels` is width × height as the header says, before anything is decoded.
+
+    16.8 megapixels are 4096 × 4096; an 8 kB PNG can name 320 MB of pixels without a warning from Pillow.
+    """
+
+    max_bytes: int = 20 * 1024 * 1024
+    max_pixels: int = 4096 * 4096
+    formats: frozenset[str] = frozenset({"png", "jpeg", "webp", "gif"})
+    timeout_s: float = 10.0
+
+
+async def decode(
+    content: bytes, limits: DecodeLimits | None = None, *, workers: PixelWorkers | None = None
+) -> Pixels:
+    """Return the picture as H × W × 3 uint8 RGB, decoded off the event loop.
+
+    Raises:
+        ImageRefused: too large, not allowed, malformed, animated, or slower than `limits.timeout_s`.
+        Overloaded: too many pictures wait already.
+    """
+    limits = limits or DecodeLimits()
+    _check_bytes(content, limits)
+    work = functools.partial(decode_blocking, content, limits)
+    try:
+        return await (workers or shared_workers()).run(work, timeout_s=limits.timeout_s)
+    except TimeoutError as error:
+        raise ImageRefused(f"the picture was not decoded within {limits.timeout_s:g} s") from error
+
+
+def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixels:
+    """As `decode`, on the calling thread and without the time limit.
+
+    Raises:
+        ImageRefused: too large, not allowed, malformed or animated.
+    """
+    limits = limits or DecodeLimits()
+    _check_bytes(content, limits)
+    _bombs_are_errors()
+    try:
+        # 1 the header alone: format and size
+        with Image.open(io.BytesIO(content), formats=sorted(f.upper() for f in limits.formats)) as image:
+            # 2 refuse by what the header says, before a pixel is decoded
+            _check_header(image, limits)
+            # 3 all of the data
+            _check_end(image, content)
+            image.load()
+            return _as_rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError as error:
+        raise ImageRefused(f"the bytes are none of {', '.join(sorted(limits.formats))}") from error
+    except _MALFORMED as error:
+        raise ImageRefused(f"the picture is malformed or truncated ({type(error).__name__})") from error
+
+
+def _check_bytes(content: bytes, limits: DecodeLimits) -> None:
+    if not content:
+        raise ImageRefused("the picture is empty")
+    if len(content) > limits.max_bytes:
+        raise ImageRefused(f"the picture has {len(content)} bytes; at most {limits.max_bytes} are taken")
+
+
+def _check_header(image: Image.Image, limits: DecodeLimits) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageRefused("the picture has no pixels")
+    if width * height > limits.max_pixels:
+        megapixels = limits.max_pixels / 1e6
+        raise ImageRefused(f"the picture is {width}x{height}; at most {megapixels:.1f} megapixels are taken")
+    # A phone's JPEG may carry a second picture for the same view (MPO, HDR gain map): not an animation, and
+    # viewers show the first one.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        raise ImageRefused(f"the {str(image.format).lower()} is animated; send a single still picture")
+
+
+def _check_end(image: Image.Image, content: bytes) -> None:
+    # Pillow takes a PNG whose end is missing when the last row happens to be there.
+    if image.format == "PNG" and _PNG_END not in content:
+        raise ImageRefused("the picture is malformed or truncated (no IEND)")
+
+
+def _as_rgb(image: Image.Image) -> Pixels:
+    if image.mode in _WIDE_GREY:
+        # Pillow clips 16-bit grey at 255, which would hide the picture from the classifiers.
+        grey = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, layer)
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+@functools.cache
+def _bombs_are_errors() -> None:
+    # The header check is stricter; this is the second line, for a frame that grows while it is decoded.
+    warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
