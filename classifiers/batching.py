@@ -1,0 +1,262 @@
+"""The micro-batcher: many callers, one classifier, one worker thread.
+
+Duty: gather what waits into batches, run the classifier in its own thread, check what it returned, and give
+every caller its own answer or its own error. It knows no policy, no time-out and no model library.
+
+There is no timer: the worker drains what waits the moment it is free, so an idle classifier answers at once
+and a busy one batches by itself. Nothing hangs: a full queue, a dead worker and a closed batcher all answer
+at once with a `Failure`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from classifiers.protocol import Classifier, Closable, Warmable
+from classifiers.signals import Failure, FailureKind, Signal
+
+MAX_BATCH: Final = 16
+QUEUE_LIMIT: Final = 256
+
+
+class ClassifierFailed(Exception):
+    """A classifier gave no measurement; `failure` says why, and never holds the content judged."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.classifier}: {failure.kind} {failure.detail}".rstrip())
+        self.failure = failure
+
+
+class BatcherClosed(Exception):
+    """`close` was called, so `start` can't be."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """One item that waits, and the future of the loop that waits for it."""
+
+    item: Any
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[tuple[Signal, ...]]
+    outcome: tuple[Signal, ...] | Failure | None = field(default=None)
+
+    def deliver(self) -> None:
+        """Hand the outcome over; runs in the waiter's loop. A waiter that went away is left alone."""
+        if self.future.done():
+            return
+        if isinstance(self.outcome, Failure):
+            self.future.set_exception(ClassifierFailed(self.outcome))
+        elif self.outcome is not None:
+            self.future.set_result(self.outcome)
+
+
+class MicroBatcher:
+    """Batches the calls of any number of coroutines, in any number of event loops, for one classifier.
+
+    `max_batch` caps a batch (items); `queue_limit` caps what waits (items) and beyond it `submit` refuses.
+    The thread starts with `start`, or with the first `submit`.
+    """
+
+    def __init__(
+        self, classifier: Classifier, *, max_batch: int = MAX_BATCH, queue_limit: int = QUEUE_LIMIT
+    ) -> None:
+        if max_batch < 1 or queue_limit < 1:
+            raise ValueError("max_batch and queue_limit must be at least 1")
+        self._classifier = classifier
+        self._card = classifier.card
+        self._max_batch = max_batch
+        self._queue_limit = queue_limit
+        self._waiting: deque[_Ticket] = deque()
+        self._in_flight: list[_Ticket] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._dead: Failure | None = None
+        self._warm = threading.Event()
+        self._warmup_failure: BaseException | None = None
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier behind this batcher."""
+        return self._classifier
+
+    @property
+    def alive(self) -> bool:
+        """True while the worker can take an item: started (or ready to be), not dead, not closed."""
+        with self._changed:
+            if self._dead is not None or self._closing:
+                return False
+            return self._thread is None or self._thread.is_alive()
+
+    async def start(self) -> None:
+        """Start the worker and wait until the classifier is warm.
+
+        Raises:
+            ClassifierFailed: `warmup` raised; the worker is dead from then on. The cause is chained.
+            BatcherClosed: after `close`.
+        """
+        with self._changed:
+            if self._closing:
+                raise BatcherClosed(self._card.name)
+            self._ensure_thread()
+        await asyncio.get_running_loop().run_in_executor(None, self._warm.wait)
+        if self._warmup_failure is not None:
+            assert self._dead is not None
+            raise ClassifierFailed(self._dead) from self._warmup_failure
+
+    async def submit(self, item: Any) -> tuple[Signal, ...]:
+        """Return the signals of this one item, in the classifier's order.
+
+        Cancelling the caller drops the item if its batch has not begun, and harms no other item.
+
+        Raises:
+            ClassifierFailed: with `OVERLOADED` (queue full), `WORKER_DEAD` (dead or closed), `EXCEPTION` or
+                `INVALID_OUTPUT`; the first two at once.
+        """
+        loop = asyncio.get_running_loop()
+        ticket = _Ticket(item, loop, loop.create_future())
+        with self._changed:
+            if self._dead is not None:
+                raise ClassifierFailed(self._dead)
+            if self._closing:
+                raise ClassifierFailed(self._failure(FailureKind.WORKER_DEAD, "closed"))
+            if len(self._waiting) >= self._queue_limit:
+                raise ClassifierFailed(self._failure(FailureKind.OVERLOADED))
+            self._ensure_thread()
+            self._waiting.append(ticket)
+            self._changed.notify()
+        return await ticket.future
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Refuse new items, answer what waits, close the classifier, end the thread. Idempotent.
+
+        Blocks up to `timeout_s`; a classifier that hangs longer is left to its daemon thread, and its
+        waiters are failed with `WORKER_DEAD`.
+        """
+        with self._changed:
+            self._closing = True
+            thread = self._thread
+            self._changed.notify_all()
+        if thread is None:
+            if isinstance(self._classifier, Closable):
+                self._classifier.close()
+                self._thread = threading.Thread(target=lambda: None)  # closed once is closed
+            return
+        if thread is threading.current_thread() or not thread.ident:
+            return
+        thread.join(timeout_s)
+        if thread.is_alive():
+            self._die("hung at close")
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name=f"classifier-{self._card.name}", daemon=True
+            )
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._warm_up()
+            while batch := self._take():
+                self._serve(batch)
+                with self._changed:
+                    self._in_flight = []
+            if isinstance(self._classifier, Closable):
+                self._classifier.close()
+        except BaseException as error:  # noqa: BLE001 - boundary: a dying worker must free its waiters
+            # Even SystemExit and MemoryError end here: a thread that dies silently would hang its waiters.
+            if not self._warm.is_set():
+                self._warmup_failure = error
+            self._die(type(error).__name__)
+        finally:
+            self._warm.set()
+
+    def _warm_up(self) -> None:
+        if isinstance(self._classifier, Warmable):
+            self._classifier.warmup()
+        self._warm.set()
+
+    def _take(self) -> list[_Ticket]:
+        """Wait for work; return up to `max_batch` live tickets, or an empty list at the end."""
+        with self._changed:
+            while True:
+                batch: list[_Ticket] = []
+                while self._waiting and len(batch) < self._max_batch:
+                    ticket = self._waiting.popleft()
+                    if not ticket.future.cancelled():
+                        batch.append(ticket)
+                if batch:
+                    self._in_flight = batch
+                    return batch
+                if self._closing or self._dead is not None:
+                    return []
+                self._changed.wait()
+
+    def _serve(self, batch: list[_Ticket]) -> None:
+        items = [ticket.item for ticket in batch]
+        outcomes: Sequence[tuple[Signal, ...] | Failure]
+        try:
+            outcomes = self._checked(self._classifier.classify(items), len(batch))
+        except Exception as error:  # noqa: BLE001 - boundary: whatever an adapter raises reaches every waiter
+            # The class name only: an error's message may quote the text that was judged.
+            outcomes = [self._failure(FailureKind.EXCEPTION, type(error).__name__)] * len(batch)
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            ticket.outcome = outcome
+        _wake(batch)
+
+    def _checked(self, answer: object, expected: int) -> Sequence[tuple[Signal, ...] | Failure]:
+        """The answer per item, or a failure for all of them when its form is wrong."""
+        if isinstance(answer, str) or not isinstance(answer, Sequence) or len(answer) != expected:
+            return [self._failure(FailureKind.INVALID_OUTPUT, "wrong count")] * expected
+        return [self._checked_item(signals) for signals in answer]
+
+    def _checked_item(self, signals: object) -> tuple[Signal, ...] | Failure:
+        if isinstance(signals, str) or not isinstance(signals, Iterable):
+            return self._failure(FailureKind.INVALID_OUTPUT, "not signals")
+        signals = tuple(signals)
+        for signal in signals:
+            if not isinstance(signal, Signal):
+                return self._failure(FailureKind.INVALID_OUTPUT, "not a signal")
+            if signal.classifier != self._card.name:
+                return self._failure(FailureKind.INVALID_OUTPUT, "foreign signal")
+            if signal.category not in self._card.categories:
+                return self._failure(FailureKind.INVALID_OUTPUT, "category not on the card")
+        return signals
+
+    def _die(self, detail: str) -> None:
+        with self._changed:
+            if self._dead is None:
+                self._dead = self._failure(FailureKind.WORKER_DEAD, detail)
+            stranded = [*self._in_flight, *self._waiting]
+            self._in_flight = []
+            self._waiting.clear()
+            for ticket in stranded:
+                if ticket.outcome is None:
+                    ticket.outcome = self._dead
+        _wake(stranded)
+
+    def _failure(self, kind: FailureKind, detail: str = "") -> Failure:
+        return Failure(self._card.name, kind, detail)
+
+
+def _wake(tickets: Sequence[_Ticket]) -> None:
+    """Deliver to every waiter, with one wake-up per event loop; a loop that closed meanwhile is skipped."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Ticket]] = {}
+    for ticket in tickets:
+        by_loop.setdefault(ticket.loop, []).append(ticket)
+    for loop, mine in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_deliver_all, mine)
+        except RuntimeError:
+            continue  # the loop is closed: nobody waits there any more
+
+
+def _deliver_all(tickets: Sequence[_Ticket]) -> None:
+    for ticket in tickets:
+        ticket.deliver()
