@@ -1,0 +1,106 @@
+"""Judge texts and pictures on their own, without drawing anything: the moderation surface.
+
+The same judge, policies and records as the pipeline: one trail per call, closed before the answer leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from classifiers.protocol import ClassifierCard
+from classifiers.signals import Modality
+from gateway.concurrency import all_or_none
+from gateway.errors import RequestInvalid, StageTimeout
+from gateway.imaging.decode import ImageRefused, decode
+from gateway.judge import Judge, require_measured
+from gateway.moderation_types import Moderation, ModerationInput
+from gateway.outcomes import Coverage
+from gateway.ports import AuditLog
+from gateway.requests import Caller
+from gateway.trail import Observer, Trail
+from policies.book import PolicyBook
+from policies.decision import Action, Decision, Stage
+from policies.policy import Policy
+
+_MODALITY = {Stage.PROMPT: Modality.TEXT, Stage.IMAGE: Modality.IMAGE}
+
+
+class Moderator:
+    """Answers moderation calls; holds no state of its own between them."""
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        policies: PolicyBook,
+        cards: Mapping[str, ClassifierCard],
+        log: AuditLog,
+        observer: Observer,
+        timeout_s: float,
+    ) -> None:
+        self._judge = judge
+        self._policies = policies
+        self._cards = cards
+        self._log = log
+        self._observer = observer
+        self._timeout_s = timeout_s
+
+    async def run(
+        self,
+        inputs: Sequence[ModerationInput],
+        *,
+        request_id: str,
+        caller: Caller,
+        surface: str = "moderations",
+    ) -> tuple[Moderation, ...]:
+        """Return one answer per input, in order; every decision is durable by then.
+
+        Raises:
+            RequestInvalid: a picture can't be decoded, or the policy judges no pictures.
+            ClassifierUnavailable, StageTimeout, PolicyUnavailable, AuditUnavailable: nothing is answered.
+        """
+        policy = self._policies.get(caller.policy)
+        trail = Trail(
+            self._log, request_id=request_id, caller=caller, surface=surface, observer=self._observer
+        )
+        async with trail:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    answers = await all_or_none([self._one(one, policy, trail) for one in inputs])
+            except TimeoutError as error:
+                raise StageTimeout("The moderation ran out of time.") from error
+            decisions = [decision for answer in answers for _, decision in answer.decisions]
+            pictures = [d for d in decisions if d.stage is Stage.IMAGE]
+            looked = {name for d in pictures for name in d.findings.inspected_by}
+            trail.coverage = Coverage(len(pictures), len(pictures), tuple(sorted(looked)))
+            action = max((d.action for d in decisions), default=Action.BLOCK)
+            trail.close("moderated", action=action.word)
+            await trail.durable()
+        return tuple(answers)
+
+    async def _one(self, one: ModerationInput, policy: Policy, trail: Trail) -> Moderation:
+        texts = [self._judge.text(text, policy=policy, trail=trail) for text in one.texts]
+        pictures = [self._picture(content, i, policy, trail) for i, content in enumerate(one.images)]
+        decisions = [require_measured(decision) for decision in await all_or_none(texts + pictures)]
+        return Moderation(
+            tuple((_MODALITY[decision.stage], decision) for decision in decisions), self._covered(decisions)
+        )
+
+    async def _picture(self, content: bytes, index: int, policy: Policy, trail: Trail) -> Decision:
+        if policy.plan(Stage.IMAGE).skipped_reason is not None:
+            raise RequestInvalid("The policy in force judges no pictures; send texts only.", param="input")
+        try:
+            pixels = await decode(content)
+        except ImageRefused as error:
+            raise RequestInvalid(f"The picture was refused: {error.reason}", param="input") from error
+        return await self._judge.picture(pixels, policy=policy, trail=trail, index=index)
+
+    def _covered(self, decisions: Sequence[Decision]) -> dict[Modality, frozenset[str]]:
+        covered: dict[Modality, frozenset[str]] = {}
+        for decision in decisions:
+            modality = _MODALITY[decision.stage]
+            for name in decision.findings.inspected_by:
+                if name in self._cards:
+                    covered[modality] = covered.get(modality, frozenset()) | self._cards[name].categories
+        return covered

@@ -1,0 +1,112 @@
+"""One request, from prompt to pictures. The whole path is on this screen; each step is one call.
+
+The order is the safety:
+  1. judge the prompt                         classifiers measure → policy decides → recorded
+  2. rewrite it, then judge the rewrite       by the same policy; a failed or offending rewrite blocks
+  3. draw                                     previews are judged before they are shown
+  4. judge every picture
+  5. deliver what was allowed                 nothing leaves before its records are durable
+It knows no HTTP, no model and no storage: those are behind `gateway.ports`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from gateway.delivery import Delivery
+from gateway.drawing import Drawing
+from gateway.errors import StageTimeout
+from gateway.judge import Judge, require_measured
+from gateway.outcomes import Blocked, Held, Outcome, StreamEvent
+from gateway.ports import AuditLog, ImageGenerator
+from gateway.previews import Previews
+from gateway.requests import ImageRequest
+from gateway.rewrite_stage import RewriteStage
+from gateway.trail import Observer, Trail
+from policies.book import PolicyBook
+from policies.decision import Action, Decision, Stage
+
+Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
+
+
+class Pipeline:
+    """Runs requests; holds no state of its own between them."""
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        rewriting: RewriteStage,
+        generators: Mapping[str, ImageGenerator],
+        policies: PolicyBook,
+        log: AuditLog,
+        observer: Observer,
+    ) -> None:
+        self._judge = judge
+        self._rewriting = rewriting
+        self._drawing = Drawing(generators)
+        self._delivery = Delivery(judge)
+        self._policies = policies
+        self._log = log
+        self._observer = observer
+
+    async def run(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
+        """Return what the client receives; `emit` gets progress and judged previews on the way.
+
+        Raises:
+            GatewayError: nothing was released; the trail is closed with the error.
+        """
+        trail = Trail(
+            self._log,
+            request_id=request.id,
+            caller=request.caller,
+            surface=request.surface,
+            observer=self._observer,
+        )
+        async with trail:
+            try:
+                async with asyncio.timeout(request.deadline_s):
+                    return await self._run(request, trail, emit)
+            except TimeoutError as error:
+                raise StageTimeout("The request ran out of time; nothing was released.") from error
+
+    async def _run(self, request: ImageRequest, trail: Trail, emit: Emit | None) -> Outcome:
+        policy = self._policies.get(request.caller.policy)
+
+        # 1. Judge the prompt as written and normalised.
+        decision = require_measured(await self._judge.text(request.prompt, policy=policy, trail=trail))
+
+        # 2. Rewrite what the policy calls rewritable, and judge every rewrite by the same policy.
+        rewrite = None
+        if decision.action is Action.REWRITE:
+            rewrite = await self._rewriting.run(request, decision, policy, trail)
+            decision = rewrite.decision
+        if decision.action is not Action.ALLOW:
+            return await self._withhold(decision, trail, rewrite.reason if rewrite else None)
+        prompt = rewrite.trace.prompt if rewrite and rewrite.trace else request.prompt
+
+        # 3. Draw; whoever listens gets progress and previews that were judged.
+        previews = Previews(self._judge, request, policy, trail, emit) if emit else None
+        pictures = await self._drawing.run(request, prompt, trail, previews)
+
+        # 4. Judge every picture, then encode what is allowed, once.
+        judged = await self._delivery.judge(request, pictures, policy, trail)
+
+        # 5. Deliver: the closing record is durable, and so is every record before it.
+        outcome = self._delivery.outcome(judged, decision, rewrite.trace if rewrite else None)
+        trail.close(type(outcome).__name__.lower(), action=judged.action.word, out=judged.out)
+        await trail.durable()
+        return outcome
+
+    async def _withhold(self, decision: Decision, trail: Trail, reason: str | None) -> Outcome:
+        public = reason or decision.public_reason
+        outcome: Outcome
+        if decision.action is Action.HOLD:
+            outcome = Held(decision.stage, decision, public)
+        else:
+            outcome = Blocked(Stage.PROMPT if reason is None else decision.stage, decision, public)
+        trail.close(type(outcome).__name__.lower(), action=decision.action.word)
+        await trail.durable()
+        return outcome

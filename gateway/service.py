@@ -1,0 +1,222 @@
+"""The running gateway: what the HTTP surface and the command line call. Starts, answers, stops.
+
+Duty: hold the parts that `gateway.wiring` put together, start and close them in order, and say whether they
+are ready. It decides nothing and names no concrete class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from classifiers.protocol import ClassifierCard
+from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
+from gateway.audit.record import new_id
+from gateway.errors import RequestInvalid
+from gateway.moderation import Moderator
+from gateway.moderation_types import Moderation, ModerationInput
+from gateway.outcomes import Outcome
+from gateway.pipeline import Pipeline
+from gateway.ports import (
+    AuditLog,
+    GeneratorCard,
+    ImageGenerator,
+    Json,
+    ModelIdentity,
+    RecordDraft,
+    Rewriter,
+)
+from gateway.requests import Caller, ImageRequest
+from gateway.settings import Settings
+from gateway.trail import model_fields
+from policies.book import PolicyBook
+
+OK = "ok"
+
+
+class RunningClassifier(Protocol):
+    """A classifier behind its batcher, as the service starts and stops it."""
+
+    @property
+    def alive(self) -> bool:
+        """False once its worker has died."""
+        ...
+
+    async def start(self) -> None:
+        """Load and warm up."""
+        ...
+
+    async def close(self) -> None:
+        """Stop the worker."""
+        ...
+
+
+class ReadableLog(AuditLog, Protocol):
+    """The log with its cheap head and its readers."""
+
+    def size_and_root(self) -> tuple[int, bytes]:
+        """Durable size and Merkle root."""
+        ...
+
+
+class RecordReader(Protocol):
+    """Reads records for people; never writes."""
+
+    async def page(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+        """One page, newest first."""
+        ...
+
+    async def one(self, record_id: str) -> Mapping[str, Json] | None:
+        """One record's public part, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that lives as long as the gateway."""
+
+    settings: Settings
+    pipeline: Pipeline
+    moderator: Moderator
+    policies: PolicyBook
+    cards: Mapping[str, ClassifierCard]
+    classifiers: Mapping[str, RunningClassifier]
+    rewriter: Rewriter | None
+    generators: Mapping[str, ImageGenerator]
+    log: ReadableLog
+    reader: RecordReader
+
+
+class Gateway:
+    """The gateway's one face. Use `start` before and `close` after; both are idempotent."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started = False
+        self._closed = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was built from."""
+        return self._parts.settings
+
+    @property
+    def policies(self) -> PolicyBook:
+        """The compiled policies."""
+        return self._parts.policies
+
+    async def start(self) -> None:
+        """Load every model, side by side, and put on record what is running.
+
+        Raises:
+            ConfigurationError: a part can't be loaded; then there is no server.
+        """
+        if self._started:
+            return
+        parts = self._parts
+        await asyncio.gather(
+            *(classifier.start() for classifier in parts.classifiers.values()),
+            *(generator.start() for generator in parts.generators.values()),
+            *([parts.rewriter.start()] if parts.rewriter else []),
+        )
+        self._record_configuration()
+        self._started = True
+
+    async def close(self) -> None:
+        """Stop every part; the log last, so that late records are written."""
+        if self._closed:
+            return
+        self._closed = True
+        parts = self._parts
+        await asyncio.gather(
+            *(generator.close() for generator in parts.generators.values()),
+            *(classifier.close() for classifier in parts.classifiers.values()),
+            *([parts.rewriter.close()] if parts.rewriter else []),
+            return_exceptions=True,
+        )
+        await asyncio.to_thread(parts.log.close)
+
+    async def generate(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
+        """Run the whole path; see `Pipeline.run`."""
+        return await self._parts.pipeline.run(request, emit)
+
+    async def moderate(
+        self,
+        inputs: Sequence[ModerationInput],
+        *,
+        request_id: str,
+        caller: Caller,
+        surface: str = "moderations",
+    ) -> tuple[Moderation, ...]:
+        """Judge without drawing; see `Moderator.run`."""
+        return await self._parts.moderator.run(inputs, request_id=request_id, caller=caller, surface=surface)
+
+    def generator_card(self, model: str) -> GeneratorCard:
+        """Return the card of the backend that a request names; the empty name is the default's.
+
+        Raises:
+            RequestInvalid: there is no such backend.
+        """
+        return self._parts.generators[self.generator_name(model)].card
+
+    def generator_name(self, model: str) -> str:
+        """Return the configured name behind a request's `model`. Raises RequestInvalid."""
+        name = model or self.settings.default_generator
+        if name not in self._parts.generators:
+            known = ", ".join(sorted(self._parts.generators))
+            raise RequestInvalid(f"There is no such model; the models are: {known}.", param="model")
+        return name
+
+    def models(self) -> tuple[ModelEntry, ...]:
+        """Return every backend that a request can name, the default first, then classifiers and rewriter."""
+        first = self.settings.default_generator
+        names = sorted(self._parts.generators, key=lambda name: (name != first, name))
+        entries = [ModelEntry(name, "imagegate", "generator") for name in names]
+        if self._parts.rewriter is not None:
+            entries.append(ModelEntry(self._parts.rewriter.identity.name, "imagegate", "rewriter"))
+        entries += [ModelEntry(name, "imagegate", "classifier") for name in self._parts.cards]
+        return tuple(entries)
+
+    def readiness(self) -> Mapping[str, str]:
+        """Return component → "ok", or why it is not ready."""
+        parts = self._parts
+        states = {"models": OK if self._started and not self._closed else "not started or stopping"}
+        states["audit"] = OK if parts.log.ready else "the log takes no records"
+        for name, classifier in parts.classifiers.items():
+            states[f"classifier {name}"] = OK if classifier.alive else "its worker has died"
+        return states
+
+    def checkpoint(self) -> tuple[int, str]:
+        """Return the log's durable size and root (hex)."""
+        size, root = self._parts.log.size_and_root()
+        return size, root.hex()
+
+    async def audit_records(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+        """Return one page of records, newest first."""
+        return await self._parts.reader.page(filters, cursor, limit)
+
+    async def audit_record(self, record_id: str) -> Mapping[str, Json] | None:
+        """Return one record's public part with its index and leaf, or None."""
+        return await self._parts.reader.one(record_id)
+
+    def _record_configuration(self) -> None:
+        """Put the policies and models in force on record, so that every decision can name known ones."""
+        parts = self._parts
+        models = [generator.card.identity for generator in parts.generators.values()]
+        models += [parts.rewriter.identity] if parts.rewriter else []
+        models += [
+            ModelIdentity("classifier", card.name, card.revision, card.weights_sha256)
+            for card in parts.cards.values()
+        ]
+        public: dict[str, Json] = {
+            "event": "started",
+            "models": [model_fields(model) for model in models],
+            "policies": [
+                {"name": policy.ref.name, "revision": policy.ref.revision} for policy in parts.policies.all()
+            ],
+            "started_unix_s": int(time.time()),
+        }
+        parts.log.append(RecordDraft("config", new_id(), public))

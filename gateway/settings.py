@@ -1,0 +1,167 @@
+"""What an operator can set: one YAML file, `IMAGEGATE_*` variables over it, flags over both.
+
+Duty: names, types, ranges and defaults. It opens no model and makes no folder. Unknown keys are refused.
+The defaults describe the embedded set: everything runs offline from what `make install` brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from gateway.errors import ConfigurationError
+from policies.errors import PolicyError
+from policies.loader import parse_document, read_text
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class ComponentSettings(BaseModel):
+    """A classifier, rewriter or generator: its type (an entry-point name) and that adapter's own options."""
+
+    model_config = _STRICT
+    type: str = Field(description="Entry-point name of the adapter; see `imagegate models list`.")
+    options: dict[str, Any] = Field(default_factory=dict, description="The adapter's own options.")
+
+
+class ServerSettings(BaseModel):
+    """The HTTP server and its limits."""
+
+    model_config = _STRICT
+    host: str = Field("127.0.0.1", description="Address to bind; without a key file only loopback.")
+    port: int = Field(8080, ge=0, le=65535, description="Port; 0 takes a free one.")
+    public_url: str | None = Field(None, description="Base of picture URLs when behind a proxy.")
+    max_body_bytes: int = Field(1_000_000, ge=1024, description="Largest JSON body without pictures.")
+    max_image_body_bytes: int = Field(32_000_000, ge=1024, description="Largest body with pictures.")
+    max_concurrent: int = Field(16, ge=1, description="Image requests worked on at once.")
+    max_queued: int = Field(64, ge=0, description="Image requests waiting; beyond it 503 at once.")
+    request_timeout_s: float = Field(120.0, gt=0, description="Whole time of one request, seconds.")
+    drain_s: float = Field(60.0, ge=0, description="Time to finish accepted work at shutdown, seconds.")
+    image_url_ttl_s: int = Field(3600, ge=1, description="Life of a picture's URL, seconds.")
+
+
+class PolicySettings(BaseModel):
+    """Which policy decides."""
+
+    model_config = _STRICT
+    default: str = Field("default", description="Policy of callers whose key names none.")
+    low: str | None = Field(None, description="Policy for `moderation: low`; absent = that is refused.")
+    folder: Path | None = Field(None, description="Operator's own policies, over the library's.")
+
+
+class RewriterSettings(ComponentSettings):
+    """The rewriter, with its time limit."""
+
+    timeout_ms: int = Field(30_000, ge=1, description="Time for one rewrite, milliseconds.")
+
+
+class AuditSection(BaseModel):
+    """Where the log and its keys lie."""
+
+    model_config = _STRICT
+    folder: Path | None = Field(None, description="Log folder; default DATA/audit.")
+    origin: str = Field("imagegate.local/log", description="Name of this log in its checkpoints.")
+    heads_file: Path | None = Field(None, description="Append-only copy of signed heads, elsewhere.")
+    key_file: Path | None = Field(None, description="Signing key (mode 0600); default DATA/keys.")
+    seal_key_file: Path | None = Field(None, description="Sealing key (mode 0600); default DATA/keys.")
+    queue_limit: int = Field(4096, ge=1, description="Records waiting to be written; beyond it 503.")
+
+
+def _embedded_classifiers() -> dict[str, ComponentSettings]:
+    return {name: ComponentSettings(type=name) for name in ("wordlist", "prototypes", "opennsfw")}
+
+
+def _embedded_generators() -> dict[str, ComponentSettings]:
+    return {"emoji": ComponentSettings(type="emoji")}
+
+
+class SettingsForm(BaseModel):
+    """All settings as a file holds them; docs/settings.md lists each key with its default."""
+
+    model_config = _STRICT
+    data: Path = Field(Path("var"), description="Data folder: log, keys, pictures, caches.")
+    keys_file: Path | None = Field(None, description="API keys; absent = open, loopback only.")
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    policies: PolicySettings = Field(default_factory=PolicySettings)
+    audit: AuditSection = Field(default_factory=AuditSection)
+    classifiers: dict[str, ComponentSettings] = Field(default_factory=_embedded_classifiers)
+    rewriter: RewriterSettings | None = Field(default_factory=lambda: RewriterSettings(type="smollm2"))
+    generators: dict[str, ComponentSettings] = Field(default_factory=_embedded_generators)
+    default_generator: str = Field("emoji", description="Backend of requests that name no model.")
+
+    @property
+    def images_folder(self) -> Path:
+        """Pictures that are served by URL."""
+        return self.data / "images"
+
+
+class Settings(SettingsForm, BaseSettings):
+    """The settings in force: flags over the environment over the file over the defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IMAGEGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+
+def load_settings(config: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings: `overrides` over the environment over a YAML file over the defaults.
+
+    `overrides` holds dotted names (`server.port`) and their values; None values are left out.
+
+    Raises:
+        ConfigurationError: names every key at fault and what is wrong with it.
+    """
+    in_file = {} if config is None else _read(config)
+
+    class _Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings, env_settings, InitSettingsSource(settings_cls, in_file))
+
+    try:
+        return _Layered(**_nested(overrides or {}))
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        place = f" ({config})" if config else ""
+        raise ConfigurationError("\n".join([f"The settings{place} are wrong:", *lines])) from error
+
+
+def _read(config: Path) -> dict[str, Any]:
+    """Return the file's content once its form is right, so that a mistake is shown with line and caret."""
+    try:
+        loaded = parse_document(read_text(config), str(config), SettingsForm)
+    except PolicyError as error:
+        raise ConfigurationError(str(error)) from error
+    return dict(loaded.tree.value) if isinstance(loaded.tree.value, Mapping) else {}
+
+
+def _nested(dotted: Mapping[str, object]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in dotted.items():
+        if value is None:
+            continue
+        *parents, leaf = name.split(".")
+        node = tree
+        for part in parents:
+            node = node.setdefault(part, {})
+        node[leaf] = value
+    return tree

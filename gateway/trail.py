@@ -1,0 +1,251 @@
+"""One request's records, in order: decisions, rewrites, generation, and the outcome that closes them.
+
+Duty: turn what happened into record drafts and say when they are durable. Scores become integer millionths,
+so that the canonical bytes hold no float. Prompts and actors go only into the sealed part. It knows no HTTP,
+no SQL and no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from classifiers.signals import Signal
+from gateway.audit.record import new_id
+from gateway.errors import AuditUnavailable, GatewayError
+from gateway.outcomes import Coverage
+from gateway.ports import AuditLog, Json, ModelIdentity, Receipt, RecordDraft
+from gateway.requests import Caller
+from policies.decision import Decision, RuleHit
+
+MILLION = 1_000_000
+
+
+class Observer(Protocol):
+    """Who counts what happens; called on the event loop, must not block and must not raise."""
+
+    def decision(self, decision: Decision, latency_us: int) -> None:
+        """A stage was decided."""
+        ...
+
+    def outcome(self, surface: str, outcome: str, latency_us: int, coverage: Coverage) -> None:
+        """A request ended."""
+        ...
+
+
+class SilentObserver:
+    """Counts nothing."""
+
+    def decision(self, decision: Decision, latency_us: int) -> None:
+        """Ignore."""
+
+    def outcome(self, surface: str, outcome: str, latency_us: int, coverage: Coverage) -> None:
+        """Ignore."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredBytes:
+    """What left for one picture: its place, sha256 of the bytes (hex), their count and MIME type."""
+
+    index: int
+    sha256: str
+    size_bytes: int
+    mime: str
+
+
+class Trail:
+    """The records of one request. Use as `async with`: an error that escapes closes it as an error.
+
+    Every method appends at once, in call order, and raises `AuditUnavailable` when the log refuses.
+    """
+
+    def __init__(
+        self,
+        log: AuditLog,
+        *,
+        request_id: str,
+        caller: Caller,
+        surface: str,
+        observer: Observer | None = None,
+    ) -> None:
+        self._log = log
+        self._caller = caller
+        self._surface = surface
+        self._observer = observer or SilentObserver()
+        self._request: Mapping[str, Json] = {"id": request_id, "surface": surface, "tenant": caller.tenant}
+        self._started_ns = time.monotonic_ns()
+        self._ids: list[str] = []
+        self._last: Future[Receipt] | None = None
+        self._closed = False
+        self.coverage = Coverage()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or self._closed:
+            return
+        name = "cancelled" if isinstance(error, asyncio.CancelledError) else "error"
+        code = error.code if isinstance(error, GatewayError) else "internal_error"
+        try:
+            self.close(name, error={"class": type(error).__name__, "code": code})
+            if name == "error":
+                await self.durable()
+        except AuditUnavailable:
+            # The log is the failure; the error that escapes already withholds everything.
+            return
+
+    def decision(
+        self,
+        decision: Decision,
+        *,
+        latency_us: int,
+        text: str | None = None,
+        index: int | None = None,
+        preview: bool = False,
+    ) -> None:
+        """Record one decision; its record has the decision's own id. `text` is sealed."""
+        public = decision_fields(decision)
+        public["latency_us"] = latency_us
+        if index is not None:
+            public["image"] = {"index": index, "preview": preview}
+        self._append(decision.id, decision.stage.value, public, None if text is None else {"prompt": text})
+        self._observer.decision(decision, latency_us)
+
+    def rewrite(
+        self,
+        *,
+        model: ModelIdentity,
+        attempt: int,
+        latency_us: int,
+        rewritten: str | None,
+        failure: str | None,
+    ) -> None:
+        """Record one attempt at rewriting: the sealed rewrite, or the class of its failure."""
+        public: dict[str, Json] = {
+            "action": "rewrite" if failure is None else "block",
+            "attempt": attempt,
+            "latency_us": latency_us,
+            "models": [model_fields(model)],
+        }
+        if failure is not None:
+            public["error"] = {"class": failure}
+        self._append(
+            new_id(), "rewrite", public, None if rewritten is None else {"rewritten_prompt": rewritten}
+        )
+
+    def generated(
+        self,
+        *,
+        model: ModelIdentity,
+        seeds: Sequence[int],
+        parameters: Mapping[str, Json],
+        negative_prompt: str | None,
+        latency_us: int,
+    ) -> None:
+        """Record that pictures were made: by which model, from which seeds and parameters."""
+        public: dict[str, Json] = {
+            "images": {"total": len(seeds)},
+            "latency_us": latency_us,
+            "models": [model_fields(model)],
+            "parameters": parameters,
+            "seeds": [str(seed) for seed in seeds],
+        }
+        sealed = None if negative_prompt is None else {"negative_prompt": negative_prompt}
+        self._append(new_id(), "generate", public, sealed)
+
+    def close(
+        self,
+        outcome: str,
+        *,
+        action: str = "block",
+        out: Sequence[DeliveredBytes] = (),
+        error: Mapping[str, Json] | None = None,
+    ) -> str:
+        """Record the outcome, once; it names every record before it. Returns the closing record's id."""
+        self._closed = True
+        latency_us = (time.monotonic_ns() - self._started_ns) // 1000
+        public: dict[str, Json] = {
+            "action": action,
+            "classifiers": list(self.coverage.classifiers),
+            "images": {"inspected": self.coverage.images_inspected, "total": self.coverage.images_total},
+            "latency_us": latency_us,
+            "out": [
+                {"bytes": o.size_bytes, "index": o.index, "mime": o.mime, "sha256": o.sha256} for o in out
+            ],
+            "outcome": outcome,
+            "records": list(self._ids),
+        }
+        if error is not None:
+            public["error"] = error
+        closing_id = new_id()
+        self._append(closing_id, "outcome", public, {"actor": self._caller.actor})
+        self._observer.outcome(self._surface, outcome, latency_us, self.coverage)
+        return closing_id
+
+    async def durable(self) -> None:
+        """Wait until everything recorded so far is durable (the log is first in, first durable).
+
+        Raises:
+            AuditUnavailable: the log lost its trust; nothing may leave.
+        """
+        if self._last is not None:
+            await asyncio.wrap_future(self._last)
+
+    def _append(
+        self, record_id: str, stage: str, public: dict[str, Json], sealed: Mapping[str, str] | None
+    ) -> None:
+        public["request"] = self._request
+        public["stage"] = stage
+        self._last = self._log.append(RecordDraft("decision", record_id, public, sealed, self._caller.tenant))
+        self._ids.append(record_id)
+
+
+def decision_fields(decision: Decision) -> dict[str, Json]:
+    """Return the public fields of a decision: integers and words only, nothing personal."""
+    return {
+        "action": decision.action.word,
+        "degraded": decision.degraded,
+        "failed_closed": decision.failed_closed,
+        "failures": [
+            {"classifier": f.classifier, "detail": f.detail, "kind": f.kind.value}
+            for f in decision.findings.failures
+        ],
+        "inspected_by": list(decision.findings.inspected_by),
+        "policy": {"name": decision.policy.name, "revision": decision.policy.revision},
+        "reason": decision.public_reason,
+        "rules": [_rule_fields(hit) for hit in decision.rules],
+        "scores": _score_fields(decision.findings.signals),
+        "shadow": [_rule_fields(hit) for hit in decision.shadow],
+        "verdict": decision.verdict.word,
+    }
+
+
+def model_fields(model: ModelIdentity) -> dict[str, Json]:
+    """Return a model as it goes on record."""
+    return {"name": model.name, "revision": model.revision, "role": model.role, "sha256": model.sha256}
+
+
+def _rule_fields(hit: RuleHit) -> dict[str, Json]:
+    return {
+        "action": hit.action.word,
+        "category": hit.category,
+        "classifier": hit.classifier,
+        "id": hit.rule,
+        "mode": hit.mode.value,
+        "score": round(hit.score * MILLION),
+        "severity": hit.severity.word,
+        "threshold": round(hit.threshold * MILLION),
+    }
+
+
+def _score_fields(signals: Sequence[Signal]) -> list[Json]:
+    """Return every raw score: without them a new policy can't be replayed on history."""
+    return [[s.classifier, s.revision, s.view, s.category, round(s.score * MILLION)] for s in signals]
