@@ -60,7 +60,7 @@ class RuleHit:
     """One rule that matched, with the strongest evidence for it.
 
     `score` in [0, 1]; `threshold` is the lower edge of the band that the rule asks for. For a locked or a
-    failure ground, `category` may be empty and `score` 0.
+    failure ground, `category` may be empty and `score` 0. `ref` is the policy author's pointer (a ticket).
     """
 
     rule: str
@@ -72,6 +72,7 @@ class RuleHit:
     threshold: float
     classifier: str
     public_reason: str
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +108,7 @@ class Decision:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Categories of the enforced rules that matched, sorted, without doubles."""
-        return tuple(sorted({hit.category for hit in self.rules if hit.category}))
+        """Categories of the enforced rules that matched, but for allow; sorted, without doubles."""
+        return tuple(
+            sorted({hit.category for hit in self.rules if hit.category and hit.action > Action.ALLOW})
+        )

@@ -1,0 +1,134 @@
+"""Document × classifier cards → compiled policy, or every problem at once.
+
+Duty: run the checks in order, then lower words to closures. It reads no file and has no clock: the day comes
+from the caller.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from classifiers.protocol import ClassifierCard
+from classifiers.taxonomy import CATEGORIES
+from policies.checks import CHECKS
+from policies.checks.context import CheckContext, Problem
+from policies.checks.uncovered_category import covers
+from policies.checks.unreasoned_fail_open import is_expired
+from policies.conditions import compile_condition, compile_lock, routes_of
+from policies.decision import Action, Mode, PolicyRef, Stage
+from policies.document import PolicyDocument, RuleDocument, StageDocument
+from policies.errors import Diagnostic, PolicyError
+from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges
+from policies.loader import Loaded
+from policies.locks import LOCKS
+from policies.policy import ClassifierUse, Policy, StagePlan
+from policies.revision import revision_of
+
+GATEWAY_ACTIONS: Final[Mapping[Stage, frozenset[Action]]] = MappingProxyType(
+    {
+        Stage.PROMPT: frozenset({Action.ALLOW, Action.REWRITE, Action.HOLD, Action.BLOCK}),
+        Stage.IMAGE: frozenset({Action.ALLOW, Action.REDACT, Action.HOLD, Action.BLOCK}),
+    }
+)
+"""What the gateway carries out today."""
+
+
+def compile_policy(
+    loaded: Loaded[PolicyDocument],
+    cards: Mapping[str, ClassifierCard],
+    *,
+    supported: Mapping[Stage, frozenset[Action]] = GATEWAY_ACTIONS,
+    today: dt.date | None = None,
+) -> Policy:
+    """Return the policy that decides as the document says, with the locked rules appended.
+
+    `cards` are the configured classifiers by name. `supported` is what the gateway can act on. With `today`,
+    a fail-open whose last day is over fails closed, with a warning.
+
+    Raises:
+        PolicyError: with every problem that the checks found.
+    """
+    document = loaded.document
+    context = CheckContext(document, cards, supported, today)
+    problems = [problem for check in CHECKS for problem in check(context)]
+    errors = [problem for problem in problems if not problem.warning]
+    if errors:
+        diagnostics = (_diagnostic(loaded, problem) for problem in errors)
+        raise PolicyError(sorted(diagnostics, key=lambda each: (each.line, each.column)))
+
+    bands = {slug: (edges.low, edges.medium, edges.high) for slug, edges in document.bands.items()}
+    judged = {stage: written for stage, _path, written in context.stages() if written.skip is None}
+    plans = {stage: _plan(context, written) for stage, _path, written in context.stages()}
+    return Policy(
+        ref=PolicyRef(document.name, revision_of(document, plans, bands)),
+        description=document.description,
+        owner=document.owner,
+        max_rewrites=document.max_rewrites,
+        warnings=tuple(_diagnostic(loaded, problem).render() for problem in problems),
+        uncovered_locked=_uncovered_locked(context),
+        plans=MappingProxyType(plans),
+        stages=MappingProxyType(
+            {stage: _stage(context, stage, judged[stage], plans[stage], bands) for stage in judged}
+        ),
+    )
+
+
+def _diagnostic(loaded: Loaded[PolicyDocument], problem: Problem) -> Diagnostic:
+    return loaded.tree.diagnostic(problem.path, problem.message, problem.hint, at_key=problem.at_key)
+
+
+def _plan(context: CheckContext, written: StageDocument) -> StagePlan:
+    uses = []
+    for use in written.classifiers:
+        fails_open = use.on_failure == "allow" and not is_expired(context, use)
+        until = use.until if fails_open else None
+        uses.append(ClassifierUse(use.name, use.timeout_ms, "allow" if fails_open else "block", until))
+    return StagePlan(tuple(uses), written.skip.reason if written.skip else None)
+
+
+def _stage(
+    context: CheckContext, stage: Stage, written: StageDocument, plan: StagePlan, bands: Mapping[str, Edges]
+) -> CompiledStage:
+    rules = [_locked_rule(index) for index in range(len(LOCKS))]
+    rules += [_rule(rule) for rule in written.rules if rule.mode != "off"]
+    known = set(CATEGORIES).union(*(card.categories for card in context.cards_at(stage)))
+    leaves = (leaf for rule in written.rules for _path, leaf in rule.when.leaves(()))
+    return CompiledStage(
+        planned=tuple(use.name for use in plan.classifiers),
+        tolerated=frozenset(use.name for use in plan.classifiers if use.on_failure == "allow"),
+        rules=tuple(sorted(rules, key=lambda rule: -rule.action)),  # stable: the file's order among equals
+        routes=MappingProxyType({category: routes_of(category, bands) for category in sorted(known)}),
+        route_of=lambda category: routes_of(category, bands),
+        by_classifier=frozenset(leaf.classifier for leaf in leaves if leaf.classifier is not None),
+    )
+
+
+def _rule(rule: RuleDocument) -> CompiledRule:
+    action = Action[rule.action.upper()]
+    return CompiledRule(
+        id=rule.id,
+        action=action,
+        mode=Mode(rule.mode),
+        reason=rule.reason or DEFAULT_REASONS[action],
+        ref=rule.ref or "",
+        locked=False,
+        condition=compile_condition(rule.when),
+    )
+
+
+def _locked_rule(index: int) -> CompiledRule:
+    lock = LOCKS[index]
+    return CompiledRule(lock.id, Action.BLOCK, Mode.ENFORCE, lock.reason, "", True, compile_lock(lock))
+
+
+def _uncovered_locked(context: CheckContext) -> tuple[str, ...]:
+    """Name what nobody measures: the lock is there, and blind. A skipped stage is blind to all of it."""
+    lacking = []
+    for stage, _path, _written in context.stages():
+        cards = context.cards_at(stage)
+        families = dict.fromkeys(family for lock in LOCKS for family in lock.families)
+        lacking += [f"{stage.value}: {family}" for family in families if not covers(cards, family)]
+    return tuple(lacking)

@@ -1,0 +1,166 @@
+"""The policy as it is written: pydantic models of the YAML, strict, with no unknown key.
+
+Duty: form, and what can be seen in one place. What needs the taxonomy or the classifiers' cards is the
+compiler's (`policies.checks`). Words stay words here; the compiler turns them into the core types.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from policies.yaml_tree import YamlPath
+
+SeverityWord: TypeAlias = Literal["low", "medium", "high"]
+ActionWord: TypeAlias = Literal["allow", "redact", "regenerate", "rewrite", "hold", "block"]
+ModeWord: TypeAlias = Literal["enforce", "shadow", "off"]
+
+_ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+
+
+def _date_from_text(value: object) -> object:
+    """YAML 1.2 has no date type, so a date arrives as text; a number is never a date."""
+    if not (isinstance(value, str) and _ISO_DATE.match(value)):
+        raise ValueError("must be a date written as YYYY-MM-DD")
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("is not a day of the calendar") from error
+
+
+def _not_blank(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+Day: TypeAlias = Annotated[dt.date, BeforeValidator(_date_from_text, json_schema_input_type=str)]
+Line: TypeAlias = Annotated[str, BeforeValidator(_not_blank), StringConstraints(max_length=500)]
+Text: TypeAlias = Annotated[str, BeforeValidator(_not_blank), StringConstraints(max_length=4000)]
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+RuleId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._/-]{0,79}$")]
+CategorySlug: TypeAlias = Annotated[str, BeforeValidator(_not_blank), StringConstraints(max_length=100)]
+Edge: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class BandsDocument(_Strict):
+    """Lower edges of the three severities, in [0, 1]; below `low` is none."""
+
+    low: Edge
+    medium: Edge
+    high: Edge
+
+
+_EXACTLY_ONE: Final[dict[str, Any]] = {
+    "oneOf": [{"required": ["category", "at_least"]}, {"required": ["any"]}, {"required": ["all"]}]
+}
+
+
+class ConditionDocument(_Strict):
+    """Either `category` with `at_least`, or `any` of, or `all` of further conditions.
+
+    There is no `not` and no upper bound: a higher score can only make a condition true.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, json_schema_extra=_EXACTLY_ONE)
+
+    category: CategorySlug | None = None
+    at_least: SeverityWord | None = None
+    classifier: Name | None = Field(None, description="Count only this classifier's measurements.")
+    any_of: tuple[ConditionDocument, ...] | None = Field(None, alias="any", min_length=1)
+    all_of: tuple[ConditionDocument, ...] | None = Field(None, alias="all", min_length=1)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ConditionDocument:
+        forms = sum(part is not None for part in (self.category, self.any_of, self.all_of))
+        if forms != 1:
+            raise ValueError("a condition is either category with at_least, or any, or all: exactly one")
+        if (self.category is None) != (self.at_least is None):
+            raise ValueError("category and at_least go together")
+        if self.classifier is not None and self.category is None:
+            raise ValueError("classifier goes with category, not with any or all")
+        return self
+
+    def leaves(self, path: YamlPath) -> Iterator[tuple[YamlPath, ConditionDocument]]:
+        """Yield every condition on a category below this one, with its path; `path` is this one's own."""
+        if self.category is not None:
+            yield path, self
+        for key, children in (("any", self.any_of), ("all", self.all_of)):
+            for index, child in enumerate(children or ()):
+                yield from child.leaves((*path, key, index))
+
+
+class RuleDocument(_Strict):
+    """One rule: when the condition holds, the action is asked for."""
+
+    id: RuleId
+    when: ConditionDocument
+    action: ActionWord
+    mode: ModeWord = "enforce"
+    reason: Line | None = Field(None, description="Shown to the person who asked; no scores, no terms.")
+    note: Text | None = Field(None, description="For colleagues; never shown.")
+    date: Day | None = Field(None, description="Since when; required for a shadow rule.")
+    ref: Line | None = Field(None, description="A ticket or a document; goes into the record.")
+
+
+class ClassifierUseDocument(_Strict):
+    """One classifier at a stage, by the operator's name for it."""
+
+    name: Name
+    timeout_ms: int = Field(ge=1, le=600_000)
+    on_failure: Literal["block", "allow"] = "block"
+    reason: Line | None = Field(None, description="Why it may fail open.")
+    until: Day | None = Field(None, description="The last day on which it may fail open.")
+
+
+class SkipDocument(_Strict):
+    """Why pictures are not looked at, and since when."""
+
+    reason: Line
+    date: Day
+
+
+class StageDocument(_Strict):
+    """Which classifiers look at a stage and what follows; or, for pictures, why nobody looks."""
+
+    classifiers: tuple[ClassifierUseDocument, ...] = ()
+    rules: tuple[RuleDocument, ...] = ()
+    skip: SkipDocument | None = None
+
+
+class StagesDocument(_Strict):
+    """Both stages must be written: a missing one is never taken for a lenient one."""
+
+    prompt: StageDocument
+    image: StageDocument
+
+
+class PolicyDocument(_Strict):
+    """A whole policy file."""
+
+    name: Name
+    description: Text
+    owner: Line
+    bands: dict[str, BandsDocument] = Field(description="By category; `default` is for all others.")
+    max_rewrites: int = Field(ge=0, le=3)
+    stages: StagesDocument
+
+    @model_validator(mode="after")
+    def _has_default_bands(self) -> PolicyDocument:
+        if "default" not in self.bands:
+            raise ValueError('bands lacks "default", which serves every category without its own')
+        return self
+
+
+def policy_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a policy file, for editors."""
+    schema = PolicyDocument.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imagegate policy", **schema}

@@ -1,0 +1,189 @@
+"""Findings → decision, by closures made at load. Pure: no clock, no file, no model.
+
+Duty: the hot path of a decision, microseconds long. How it stays short: every signal is put once into the
+band of its category; only signals at or above the lowest edge are carried on as `Peak`s, by category and by
+each of its ancestors; a rule is a closure over those. Findings without any peak match no rule, because every
+condition asks for at least `low`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from classifiers.signals import Failure, FailureKind, Findings, Signal
+from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
+
+Edges: TypeAlias = tuple[float, float, float]
+"""Lower edges of low, medium and high."""
+
+Peak: TypeAlias = tuple[int, float, Signal, Edges]
+"""The strongest measurement under a key: severity (1..3), score, signal, and the edges that banded it."""
+
+Peaks: TypeAlias = dict[str, Peak]
+Evidence: TypeAlias = tuple[Peak, int]
+"""A peak, and the severity (1..3) that the condition asked of it."""
+
+Condition: TypeAlias = Callable[[Peaks], Evidence | None]
+"""Returns the strongest evidence when the condition holds, else None."""
+
+Route: TypeAlias = tuple[float, Edges, tuple[str, ...]]
+"""Lowest edge, edges, and the keys under which a category's peak is filed, its own first."""
+
+Routes: TypeAlias = tuple[Route, ...]
+
+_SEVERITIES: Final = tuple(Severity)
+
+FAILURE_PREFIX: Final = "failure/"
+UNCHECKED_REASON: Final = (
+    "A safety check that this request needs could not be made, so nothing was carried out. Try again later."
+)
+DEFAULT_REASONS: Final[Mapping[Action, str]] = {
+    Action.ALLOW: "",
+    Action.REDACT: "Part of the picture was made unrecognisable under the content policy.",
+    Action.REGENERATE: "The picture was made anew under the content policy.",
+    Action.REWRITE: "The prompt was changed to follow the content policy.",
+    Action.HOLD: "A person will look at this request before it goes on.",
+    Action.BLOCK: "This request is not possible under the content policy.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """One rule ready to run; `reason` is the public text, never empty unless the action is allow."""
+
+    id: str
+    action: Action
+    mode: Mode
+    reason: str
+    ref: str
+    locked: bool
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStage:
+    """Everything that a stage's decision needs.
+
+    All of `planned` must have looked; one in `tolerated` may fail and only degrades. `routes` serves the
+    known categories, `route_of` any other. `rules` stand strictest first, then in the file's order.
+    """
+
+    planned: tuple[str, ...]
+    tolerated: frozenset[str]
+    rules: tuple[CompiledRule, ...]
+    routes: Mapping[str, Routes]
+    route_of: Callable[[str], Routes]
+    by_classifier: frozenset[str]
+
+
+def evaluate(
+    stage: CompiledStage, at: Stage, findings: Findings, decision_id: str, ref: PolicyRef
+) -> Decision:
+    """Return the decision. The strictest enforced rule wins; a required classifier's silence blocks."""
+    failed: tuple[RuleHit, ...] = ()
+    degraded = False
+    if findings.failures or findings.inspected_by != stage.planned:
+        findings = with_missing(stage, findings)
+        degraded = bool(findings.failures)
+        failed = tuple(_failure_hits(stage, findings))
+
+    peaks, severities = _peaks(stage, findings.signals)
+    if not peaks and not failed:  # the common case: nothing reached the lowest edge, nothing failed
+        allow = Action.ALLOW
+        return Decision(
+            decision_id, at, allow, allow, (), (), degraded, False, ref, findings, severities, ""
+        )  # fmt: skip
+
+    enforced = list(failed)
+    shadow: list[RuleHit] = []
+    for rule in stage.rules:
+        evidence = rule.condition(peaks)
+        if evidence is not None:
+            hit = _hit(rule, evidence)
+            (enforced if rule.mode is Mode.ENFORCE else shadow).append(hit)
+            if rule.locked and hit.severity > severities.get(hit.category, Severity.NONE):
+                severities[hit.category] = hit.severity  # the locks' edges may lie below the policy's
+
+    # both lists stand strictest first
+    action = enforced[0].action if enforced else Action.ALLOW
+    verdict = max(action, shadow[0].action) if shadow else action
+    reason = enforced[0].public_reason if enforced and action is not Action.ALLOW else ""
+    return Decision(
+        decision_id, at, verdict, action, tuple(enforced), tuple(shadow), degraded, bool(failed), ref,
+        findings, severities, reason,
+    )  # fmt: skip
+
+
+def with_missing(stage: CompiledStage, findings: Findings) -> Findings:
+    """Return the findings with a MISSING failure per planned classifier that neither looked nor failed."""
+    told = {*findings.inspected_by, *(failure.classifier for failure in findings.failures)}
+    silent = [name for name in stage.planned if name not in told]
+    if not silent:
+        return findings
+    missing = tuple(Failure(name, FailureKind.MISSING, "gave no measurement") for name in silent)
+    return replace(findings, failures=findings.failures + missing)
+
+
+def _failure_hits(stage: CompiledStage, findings: Findings) -> list[RuleHit]:
+    """One blocking hit per classifier that failed, unless the policy lets that one fail open.
+
+    A failure of something outside the plan (a decoder, the judge itself) blocks too: nobody excused it.
+    """
+    names = dict.fromkeys(failure.classifier for failure in findings.failures)
+    return [
+        RuleHit(
+            FAILURE_PREFIX + name, Action.BLOCK, Mode.ENFORCE, "", Severity.NONE, 0.0, 0.0, name,
+            UNCHECKED_REASON,
+        )
+        for name in names
+        if name not in stage.tolerated
+    ]  # fmt: skip
+
+
+def _peaks(stage: CompiledStage, signals: tuple[Signal, ...]) -> tuple[Peaks, dict[str, Severity]]:
+    """File each signal that reaches its lowest edge; several views or classifiers: the strongest stays."""
+    peaks: Peaks = {}
+    severities: dict[str, Severity] = {}
+    routes_by_category = stage.routes
+    for signal in signals:
+        score = signal.score
+        routes = routes_by_category.get(signal.category)
+        if routes is None:
+            routes = stage.route_of(signal.category)
+        for floor, edges, keys in routes:
+            if score < floor:
+                continue
+            level = 3 if score >= edges[2] else 2 if score >= edges[1] else 1
+            peak = (level, score, signal, edges)
+            if keys[0] == signal.category and level > severities.get(keys[0], 0):
+                severities[keys[0]] = _SEVERITIES[level]
+            for key in keys:
+                held = peaks.get(key)
+                if held is None or level > held[0] or (level == held[0] and score > held[1]):
+                    peaks[key] = peak
+            if signal.classifier in stage.by_classifier:
+                _file_by_classifier(peaks, keys, peak)
+    return peaks, severities
+
+
+def _file_by_classifier(peaks: Peaks, keys: tuple[str, ...], peak: Peak) -> None:
+    for key in keys:
+        own = classifier_key(key, peak[2].classifier)
+        held = peaks.get(own)
+        if held is None or peak[:2] > held[:2]:
+            peaks[own] = peak
+
+
+def classifier_key(category: str, classifier: str) -> str:
+    """Return the key of one classifier's peak; `@` stands in no category's slug."""
+    return f"{category}@{classifier}"
+
+
+def _hit(rule: CompiledRule, evidence: Evidence) -> RuleHit:
+    (level, score, signal, edges), asked = evidence
+    return RuleHit(
+        rule.id, rule.action, rule.mode, signal.category, Severity(level), score, edges[asked - 1],
+        signal.classifier, rule.reason, rule.ref,
+    )  # fmt: skip

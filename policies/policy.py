@@ -1,0 +1,92 @@
+"""A compiled policy: immutable, with a revision, able to plan a stage and to decide.
+
+Duty: what the gateway holds for the length of a request. It knows no YAML and no card.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from classifiers.signals import Findings
+from policies.decision import Action, Decision, Mode, PolicyRef, Stage
+from policies.evaluate import CompiledStage, evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierUse:
+    """One classifier that a stage asks, its time limit, and what its failure means.
+
+    `until` is set on a fail-open use alone: the last day on which it may fail open. Compiled after that day,
+    the use fails closed.
+    """
+
+    name: str
+    timeout_ms: int
+    on_failure: Literal["block", "allow"]
+    until: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """Which classifiers a stage asks, in the policy's order. Empty only when `skipped_reason` says why."""
+
+    classifiers: tuple[ClassifierUse, ...]
+    skipped_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """A rule as people see it in a list; `locked` rules are the compiler's own."""
+
+    id: str
+    action: Action
+    mode: Mode
+    reason: str
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy ready to decide.
+
+    `max_rewrites` 0..3. `warnings` are the compiler's, as text with file and line. `uncovered_locked` names
+    what no configured classifier measures for a locked family, as `stage: category`.
+    """
+
+    ref: PolicyRef
+    description: str
+    owner: str
+    max_rewrites: int
+    warnings: tuple[str, ...]
+    uncovered_locked: tuple[str, ...]
+    plans: Mapping[Stage, StagePlan]
+    stages: Mapping[Stage, CompiledStage]
+
+    def plan(self, stage: Stage) -> StagePlan:
+        """Return which classifiers to ask at a stage; `PROMPT_RECHECK` has the plan of `PROMPT`."""
+        return self.plans[_rules_of(stage)]
+
+    def decide(self, stage: Stage, findings: Findings, decision_id: str) -> Decision:
+        """Return the decision on a stage's findings. Deterministic, without side effects.
+
+        Raises:
+            ValueError: the policy skips this stage, so there is nothing to decide by.
+        """
+        compiled = self.stages.get(_rules_of(stage))
+        if compiled is None:
+            raise ValueError(f"policy {self.ref.name} skips the stage {stage.value}; nothing decides there")
+        return evaluate(compiled, stage, findings, decision_id, self.ref)
+
+    def rules(self, stage: Stage) -> tuple[RuleSummary, ...]:
+        """Return the rules that bind or shadow at a stage, strictest first; empty for a skipped stage."""
+        compiled = self.stages.get(_rules_of(stage))
+        if compiled is None:
+            return ()
+        return tuple(RuleSummary(r.id, r.action, r.mode, r.reason, r.locked) for r in compiled.rules)
+
+
+def _rules_of(stage: Stage) -> Stage:
+    return Stage.PROMPT if stage is Stage.PROMPT_RECHECK else stage

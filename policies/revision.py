@@ -1,0 +1,75 @@
+"""The hash by which a record says what decided.
+
+Duty: one canonical form of a compiled policy. What is in it, and what is not, is the promise of
+`PolicyRef.revision`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import rfc8785
+
+from policies.decision import Action, Stage
+from policies.document import ConditionDocument, PolicyDocument, RuleDocument
+from policies.evaluate import DEFAULT_REASONS, Edges
+from policies.locks import LOCK_EDGES, LOCKS
+from policies.policy import StagePlan
+
+COMPILED_FORM: Final = 1
+"""Version of the canonical form; raise it when the same document begins to decide differently."""
+
+
+def revision_of(
+    document: PolicyDocument, plans: Mapping[Stage, StagePlan], bands: Mapping[str, Edges]
+) -> str:
+    """Return the sha256, in hex, of the canonical compiled form (RFC 8785): what decides or is shown.
+
+    Comments, key order, description, owner, notes, dates and switched-off rules leave it as it is. The order
+    of rules counts, because among equals the first gives the reason. Classifier revisions go on record apart.
+    """
+    written = {Stage.PROMPT: document.stages.prompt, Stage.IMAGE: document.stages.image}
+    form: dict[str, Any] = {
+        "form": COMPILED_FORM,
+        "name": document.name,
+        "max_rewrites": document.max_rewrites,
+        "bands": {slug: list(edges) for slug, edges in bands.items()},
+        "locks": {lock.id: [list(lock.families), list(LOCK_EDGES), lock.reason] for lock in LOCKS},
+        "stages": {
+            stage.value: {
+                "skipped": plan.skipped_reason,
+                "classifiers": [
+                    [use.name, use.timeout_ms, use.on_failure, use.until and use.until.isoformat()]
+                    for use in plan.classifiers
+                ],
+                "rules": [_rule_form(rule) for rule in written[stage].rules if rule.mode != "off"],
+            }
+            for stage, plan in plans.items()
+        },
+    }
+    return hashlib.sha256(rfc8785.dumps(form)).hexdigest()
+
+
+def _rule_form(rule: RuleDocument) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "when": _condition_form(rule.when),
+        "action": rule.action,
+        "mode": rule.mode,
+        "reason": rule.reason or DEFAULT_REASONS[Action[rule.action.upper()]],
+        "ref": rule.ref or "",
+    }
+
+
+def _condition_form(condition: ConditionDocument) -> dict[str, object]:
+    if condition.any_of is not None:
+        return {"any": [_condition_form(child) for child in condition.any_of]}
+    if condition.all_of is not None:
+        return {"all": [_condition_form(child) for child in condition.all_of]}
+    return {
+        "category": condition.category,
+        "at_least": condition.at_least,
+        "classifier": condition.classifier,
+    }
