@@ -1,0 +1,145 @@
+"""Text as the classifiers see it: as written, and as it would be read without tricks.
+
+Duty: make the few views of a text that are worth judging, with offsets back to the text as written. It knows
+no category. `characters` undoes what is done to characters, `deobfuscate` what is done to words.
+
+Ordinary prompts have exactly one view (each further view costs model time), and a quick look with re2 lets
+them through in microseconds. Blind spots: text mirrored or written bottom-up, rebuses and emoji spelling,
+words split by real words ("vio lence"), encodings other than base64, hexadecimal and rot13.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from classifiers import deobfuscate
+from classifiers.characters import Mapped, readable
+from classifiers.signals import Span
+
+ORIGINAL: Final = "original"
+NORMALISED: Final = "normalised"
+FOLDED: Final = "folded"
+DECODED: Final = "decoded"
+
+
+class InvalidText(ValueError):
+    """The text is not Unicode text (it holds lone surrogates); the gateway answers 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One form of a text. Character `i` of `text` stands for `[origin[i], ends[i])` of the original."""
+
+    name: str
+    text: str
+    origin: Sequence[int]
+    ends: Sequence[int]
+
+    def to_original(self, span: Span) -> Span:
+        """The range of the original that a range of this view stands for.
+
+        Raises:
+            IndexError: the span reaches beyond the view.
+        """
+        covered = range(span.start, span.end)
+        if isinstance(self.origin, range):
+            return Span(self.origin[span.start], self.ends[span.end - 1])
+        return Span(min(self.origin[i] for i in covered), max(self.ends[i] for i in covered))
+
+
+def views(text: str) -> tuple[View, ...]:
+    """Return `original` first, then `normalised`, `folded`, `decoded`, each only if it reads differently.
+
+    Two views read differently when their letters and digits differ, upper and lower case being the same.
+
+    Raises:
+        InvalidText: the text holds lone surrogates.
+    """
+    original = View(ORIGINAL, text, range(len(text)), range(1, len(text) + 1))
+    if text.isascii():
+        if not _looks_tricky(text):
+            return (original,)
+    else:
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InvalidText("the text holds lone surrogates; send valid Unicode") from error
+    found = [original]
+    # An escaped ampersand or quote is no trick: without its name the text reads the same.
+    seen = {_letters(text), _letters(_PUNCTUATION_ENTITY.sub(" ", text))}
+    plain = readable(text)
+    _add(found, seen, NORMALISED, plain)
+    words = deobfuscate.matchable(plain)
+    if words is not None:
+        _add(found, seen, FOLDED, _latinised(words))
+    _add(found, seen, DECODED, deobfuscate.decoded(plain.text), base=plain)
+    return tuple(found)
+
+
+def _add(
+    found: list[View], seen: set[str], name: str, mapped: Mapped | None, base: Mapped | None = None
+) -> None:
+    if mapped is None:
+        return
+    text = mapped.text
+    letters = _letters(text)
+    if letters in seen or not letters:
+        return
+    seen.add(letters)
+    starts, ends = mapped.starts, mapped.ends
+    if base is not None:  # offsets into `base`, carried on to the original
+        starts, ends = [base.starts[i] for i in starts], [base.ends[i - 1] for i in ends]
+    found.append(View(name, text, starts, ends))
+
+
+_PUNCTUATION_ENTITY: Final = re.compile(
+    r"&(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#39|#34|#160);"
+)
+_NOT_LETTERS: Final = re.compile(r"[\W_]+")
+
+
+def _letters(text: str) -> str:
+    """What two views are compared by: words in small letters, punctuation and accents' encoding aside."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return _NOT_LETTERS.sub(" ", text.casefold()).strip()
+
+
+def _latinised(mapped: Mapped) -> Mapped:
+    """Small letters without accents for matching; other scripts stay as they are."""
+    from anyascii import anyascii
+
+    made = Mapped([], [], [])
+    for char, start, end in zip(mapped.chars, mapped.starts, mapped.ends, strict=True):
+        is_latin = not char.isascii() and ("À" <= char <= "ɏ" or "Ḁ" <= char <= "ỿ")
+        made.put((anyascii(char) if is_latin else char).casefold(), start, end)
+    return made
+
+
+def _looks_tricky(text: str) -> bool:
+    """Whether an ASCII text is worth the long way round; errs on the side of yes."""
+    return _quick_look().search(text) is not None
+
+
+@functools.cache
+def _quick_look() -> Any:
+    """One linear-time pattern of everything that the long way could undo in ASCII."""
+    import re2
+
+    stretched = "|".join(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
+    rot13 = "|".join(sorted(deobfuscate.rot13_words()))
+    return re2.compile(
+        r"&(?:#|[A-Za-z])"  # an entity
+        r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"  # a control character
+        r"|[A-Za-z][013457@$!|]+[A-Za-z]"  # leetspeak inside a word
+        r"|(?:^|[^0-9A-Za-z])[@$0345][A-Za-z]{2}|[A-Za-z][$@]"  # at its edges
+        rf"|(?i:{stretched})"
+        r"|\b[0-9A-Za-z][ ._*+~|\-][0-9A-Za-z][ ._*+~|\-][0-9A-Za-z]\b"  # spelled out
+        r"|[0-9A-Za-z+/_\-]{12,}"  # an encoded run
+        rf"|\b(?i:{rot13})\b"
+    )

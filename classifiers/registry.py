@@ -1,0 +1,128 @@
+"""From settings to classifiers: entry points looked up by type, and nothing that was not asked for.
+
+Duty: find exactly one factory per type and call it with the operator's options. It knows no concrete
+adapter. Installing a package alone never changes safety: only types that the settings name are loaded, and
+one that is missing, double or broken refuses to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from classifiers.protocol import Classifier, ClassifierConfigError
+
+CLASSIFIER_GROUP: Final = "imagegate.classifiers"
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSpec:
+    """What an operator asks for: an adapter's `type` (an entry point's name) and its options."""
+
+    type: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def load_factory(group: str, type_: str) -> Callable[..., Any]:
+    """Return what the one entry point `type_` of `group` names.
+
+    Raises:
+        ClassifierConfigError: there is none, there are several, or importing it failed (cause chained). The
+            gateway turns it into its own `PluginError` for rewriters and generators.
+    """
+    found: list[EntryPoint] = _distinct(entry_points(group=group, name=type_))
+    if not found:
+        known = ", ".join(sorted({point.name for point in entry_points(group=group)})) or "none"
+        raise ClassifierConfigError(
+            f"type {type_!r} is not installed in {group}; installed: {known}. "
+            "Correct the type, or install the package that declares it."
+        )
+    if len(found) > 1:
+        packages = ", ".join(sorted(_package(point) for point in found))
+        raise ClassifierConfigError(
+            f"type {type_!r} is declared more than once in {group} (by {packages}): uninstall all but one."
+        )
+    try:
+        factory = found[0].load()
+    except Exception as error:  # a plugin's import may raise anything; none may pass silently
+        raise ClassifierConfigError(
+            f"type {type_!r} of {group} (from {_package(found[0])}) can't be imported: "
+            f"{type(error).__name__}: {error}. Repair or reinstall that package."
+        ) from error
+    if not callable(factory):
+        raise ClassifierConfigError(
+            f"type {type_!r} of {group} (from {_package(found[0])}) names something that can't be called; "
+            "its entry point must name a factory `factory(name, options)`."
+        )
+    return factory  # type: ignore[no-any-return]  # an entry point's object has no static type
+
+
+def load_classifiers(specs: Mapping[str, ClassifierSpec]) -> dict[str, Classifier]:
+    """Build every configured classifier, in the order of the settings; loads no weights yet.
+
+    Raises:
+        ClassifierConfigError: a type is missing, double or broken, an option is unknown or wrong, or a
+            factory returned something else than a classifier of that name. The message begins with the name.
+    """
+    return {name: _build(name, spec) for name, spec in specs.items()}
+
+
+def parse_options(model: type[OptionsT], name: str, kind: str, options: Mapping[str, object]) -> OptionsT:
+    """Validate an adapter's options (a pydantic model with `extra="forbid"`).
+
+    Raises:
+        ClassifierConfigError: one line per wrong option, with its place and what was expected.
+    """
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        known = ", ".join(sorted(model.model_fields)) or "none"
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']) or 'options'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise ClassifierConfigError(
+            f"classifier {name!r} ({kind}): wrong options (known: {known})\n" + "\n".join(lines)
+        ) from error
+
+
+def _build(name: str, spec: ClassifierSpec) -> Classifier:
+    try:
+        factory = load_factory(CLASSIFIER_GROUP, spec.type)
+        classifier = factory(name, spec.options)
+    except ClassifierConfigError as error:
+        message = str(error)
+        raise ClassifierConfigError(
+            message if message.startswith(f"classifier {name!r}") else f"classifier {name!r}: {message}"
+        ) from error
+    except Exception as error:  # a third party's factory may raise anything: refuse to start
+        raise ClassifierConfigError(
+            f"classifier {name!r}: its factory ({spec.type}) failed: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(classifier, Classifier):
+        raise ClassifierConfigError(
+            f"classifier {name!r}: the factory of {spec.type} returned {type(classifier).__name__}, "
+            "which has no `card` and `classify`."
+        )
+    if classifier.card.name != name:
+        raise ClassifierConfigError(
+            f"classifier {name!r}: its card says {classifier.card.name!r}; "
+            "a factory must use the name that it is given."
+        )
+    return classifier
+
+
+def _distinct(points: Any) -> list[EntryPoint]:
+    """Entry points without mere repetitions: the same package found twice on the path counts once."""
+    seen = {(_package(point), point.value): point for point in points}
+    return list(seen.values())
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unknown package"
