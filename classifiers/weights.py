@@ -1,0 +1,174 @@
+"""Weights found, pinned and checked before anything loads them.
+
+Duty: turn a folder, a hub id or a file inside an installed package into a local path with known sha256s. It
+loads no model. Only safetensors, ONNX and text files are ever taken: a pickle can run code when it is read,
+so a folder that holds nothing else is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from classifiers.protocol import ClassifierConfigError
+
+WEIGHT_SUFFIXES: Final = (".safetensors", ".onnx")
+_TEXT_SUFFIXES: Final = (".json", ".txt", ".model", ".jinja")
+_PICKLE_SUFFIXES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack", ".h5")
+ALLOW_PATTERNS: Final = tuple(f"*{suffix}" for suffix in (*WEIGHT_SUFFIXES, *_TEXT_SUFFIXES))
+_PINNED: Final = re.compile(r"[0-9a-f]{40}")
+_HUB_ID: Final = re.compile(r"[\w.\-]+(/[\w.\-]+)?")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model on this machine.
+
+    `path` is its folder; `revision` the hub's commit, or for a folder `sha256:` and the hash over its files;
+    `sha256` maps each weight, configuration and tokenizer file (relative, with `/`) to its hex digest.
+    """
+
+    path: Path
+    revision: str
+    sha256: Mapping[str, str]
+
+
+def resolve(
+    folder_or_hub_id: str,
+    revision: str | None = None,
+    *,
+    offline: bool,
+    sha256: Mapping[str, str] | None = None,
+) -> ResolvedModel:
+    """Return the local folder of a model, fetched if need be, with every file hashed.
+
+    A folder that exists is taken first and never looked up on the hub. `sha256` names files that must be
+    there with exactly that digest. With `offline` nothing is fetched: the hub's cache must hold the model.
+
+    Raises:
+        ClassifierConfigError: a missing folder or model, a hub id without a pinned commit, pickled weights
+            only, or a file that is not the expected one. The message names the mend.
+    """
+    if Path(folder_or_hub_id).is_dir():
+        folder, found_revision = Path(folder_or_hub_id), None
+    else:
+        folder, found_revision = _fetch(folder_or_hub_id, revision, offline=offline), revision
+    digests = _digests(folder)
+    if not any(name.endswith(WEIGHT_SUFFIXES) for name in digests):
+        _refuse_without_weights(folder)
+    for name, expected in (sha256 or {}).items():
+        if name not in digests:
+            raise ClassifierConfigError(f"the model has no file {name!r}, whose sha256 the settings pin")
+        _compare(name, digests[name], expected)
+    if found_revision is None:
+        joined = "\n".join(f"{name} {digest}" for name, digest in digests.items())
+        found_revision = "sha256:" + hashlib.sha256(joined.encode()).hexdigest()
+    return ResolvedModel(folder, found_revision, digests)
+
+
+def package_file(package: str, relative: str, sha256: str) -> Path:
+    """Return the path of a file inside an installed import package, after checking its sha256.
+
+    Nothing of the package is imported.
+
+    Raises:
+        ClassifierConfigError: the package or the file is missing, or the file is another one.
+    """
+    spec = importlib.util.find_spec(package.partition(".")[0])
+    roots = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not roots:
+        raise ClassifierConfigError(
+            f"package {package!r} is not installed; install it (it carries {relative})"
+        )
+    for root in roots:
+        path = Path(root, *package.split(".")[1:], relative)
+        if path.is_file():
+            check_sha256(path, sha256)
+            return path
+    raise ClassifierConfigError(f"package {package!r} holds no {relative}; reinstall its pinned version")
+
+
+def file_sha256(path: Path) -> str:
+    """The hex digest of a file; computed once per process for an unchanged file."""
+    status = path.stat()
+    return _hashed(str(path.resolve()), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Check that a file is the pinned one.
+
+    Raises:
+        ClassifierConfigError: it is another one.
+    """
+    _compare(path.name, file_sha256(path), expected)
+
+
+def _compare(name: str, found: str, expected: str) -> None:
+    if found != expected.lower():
+        raise ClassifierConfigError(
+            f"{name} has sha256 {found}, but {expected} is pinned: "
+            "get the pinned version again, or pin this one if you trust it"
+        )
+
+
+def _fetch(hub_id: str, revision: str | None, *, offline: bool) -> Path:
+    if not _HUB_ID.fullmatch(hub_id):
+        raise ClassifierConfigError("option model: no such folder, and no hub id (`owner/name`) either")
+    if revision is None or not _PINNED.fullmatch(revision):
+        raise ClassifierConfigError(
+            f"option revision: {hub_id} needs a pinned commit of 40 hex digits (no branch, no tag), "
+            "so that the model can't change unseen; the hub shows it under `Files and versions`"
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(
+                hub_id, revision=revision, local_files_only=offline, allow_patterns=list(ALLOW_PATTERNS)
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        mend = "fetch it once while online" if offline else "check the network"
+        raise ClassifierConfigError(f"{hub_id}@{revision[:12]} is not in the local cache: {mend}") from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ClassifierConfigError(
+            f"{hub_id}@{revision[:12]} can't be fetched ({type(error).__name__}): check the id and the network"
+        ) from error
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Relative name → sha256 of each file that a loader may read, sorted by name."""
+    names = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix in (*WEIGHT_SUFFIXES, *_TEXT_SUFFIXES) and path.is_file()
+    )
+    return {name: file_sha256(folder / name) for name in names}
+
+
+def _refuse_without_weights(folder: Path) -> None:
+    if any(path.suffix in _PICKLE_SUFFIXES for path in folder.iterdir()):
+        raise ClassifierConfigError(
+            "option model: the folder holds pickled weights only, which can run code when they are read; "
+            "convert them to safetensors"
+        )
+    raise ClassifierConfigError("option model: the folder holds no .safetensors and no .onnx file")
+
+
+@functools.lru_cache(maxsize=256)
+def _hashed(path: str, size_bytes: int, changed_ns: int, inode: int) -> str:
+    """Keyed by what changes with the content, so that a large file is read once per process."""
+    del size_bytes, changed_ns, inode  # part of the key only
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
