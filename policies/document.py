@@ -19,6 +19,11 @@ SeverityWord: TypeAlias = Literal["low", "medium", "high"]
 ActionWord: TypeAlias = Literal["allow", "redact", "regenerate", "rewrite", "hold", "block"]
 ModeWord: TypeAlias = Literal["enforce", "shadow", "off"]
 
+MAX_RULES: Final = 200
+MAX_LEAVES: Final = 64
+MAX_NESTING: Final = 4
+"""Bounds on what one stage and one rule may hold: the checks compare rules in pairs."""
+
 _ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
@@ -89,6 +94,12 @@ class ConditionDocument(_Strict):
             raise ValueError("classifier goes with category, not with any or all")
         return self
 
+    @property
+    def depth(self) -> int:
+        """How many `any` and `all` lie around the innermost condition; 0 for a category alone."""
+        children = (*(self.any_of or ()), *(self.all_of or ()))
+        return 1 + max(child.depth for child in children) if children else 0
+
     def leaves(self, path: YamlPath) -> Iterator[tuple[YamlPath, ConditionDocument]]:
         """Yield every condition on a category below this one, with its path; `path` is this one's own."""
         if self.category is not None:
@@ -109,6 +120,15 @@ class RuleDocument(_Strict):
     note: Text | None = Field(None, description="For colleagues; never shown.")
     date: Day | None = Field(None, description="Since when; required for a shadow rule.")
     ref: Line | None = Field(None, description="A ticket or a document; goes into the record.")
+
+    @model_validator(mode="after")
+    def _stays_readable(self) -> RuleDocument:
+        leaves = sum(1 for _leaf in self.when.leaves(()))
+        if leaves > MAX_LEAVES or self.when.depth > MAX_NESTING:
+            raise ValueError(
+                f"a rule holds at most {MAX_LEAVES} categories, nested {MAX_NESTING} deep: split it into several"
+            )
+        return self
 
 
 class ClassifierUseDocument(_Strict):
@@ -131,8 +151,8 @@ class SkipDocument(_Strict):
 class StageDocument(_Strict):
     """Which classifiers look at a stage and what follows; or, for pictures, why nobody looks."""
 
-    classifiers: tuple[ClassifierUseDocument, ...] = ()
-    rules: tuple[RuleDocument, ...] = ()
+    classifiers: tuple[ClassifierUseDocument, ...] = Field((), max_length=32)
+    rules: tuple[RuleDocument, ...] = Field((), max_length=MAX_RULES)
     skip: SkipDocument | None = None
 
 

@@ -23,6 +23,8 @@ _KINDS: Final = {
     "float_type": "a number",
     "bool_type": "true or false",
     "tuple_type": "a list",
+    "list_type": "a list",
+    "mapping_type": "a mapping",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
@@ -48,10 +50,10 @@ def explain(tree: YamlTree, model: type[BaseModel], detail: ErrorDetails) -> Dia
     if kind == "extra_forbidden":
         hint = nearest(str(path[-1]), _keys_of(_model_at(model, path[:-1])))
         return tree.diagnostic(
-            path, f"unknown key {_quote(path[-1])} in {_dotted(path[:-1])}", hint, at_key=True
+            path, f"unknown key {_quote(path[-1])} {_inside(path[:-1])}", hint, at_key=True
         )
     if kind == "missing":
-        return tree.diagnostic(path, f'the key "{path[-1]}" is missing in {_dotted(path[:-1])}')
+        return tree.diagnostic(path, f'the key "{path[-1]}" is missing {_inside(path[:-1])}')
     if kind == "literal_error":
         words = _WORD.findall(context["expected"])
         hint = nearest(str(detail["input"]), words)
@@ -70,12 +72,18 @@ def _complaint(kind: str, message: str, context: dict[str, Any]) -> str:
         return reason if reason.startswith(("must", "is ", "lacks")) else f"is wrong: {reason}"
     if kind == "string_too_long":
         return f"must be at most {context['max_length']} characters"
+    if kind == "too_long":
+        return f"must hold at most {context['max_length']} entries"
     return _COMPLAINTS.get(kind, f"is wrong: {message}")
 
 
 def _dotted(path: YamlPath) -> str:
     parts = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return parts.lstrip(".")[:200] or "the policy"
+    return parts.lstrip(".")[:200] or "the file"
+
+
+def _inside(path: YamlPath) -> str:
+    return f"in {_dotted(path)}" if path else "at the top level"
 
 
 def _quote(value: object) -> str:

@@ -49,6 +49,20 @@ def read_text(path: Path, file: str | None = None) -> str:
         raise PolicyError.plain("is not UTF-8 text", file=shown, hint="save it as UTF-8") from error
 
 
+def policy_files(folder: Path) -> list[Path]:
+    """Return a folder's policy files (`*.yaml`, `*.yml`; not `*_test.*`, not hidden), sorted by name.
+
+    Raises:
+        PolicyError: no such folder, or not readable.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise PolicyError.plain(f"the folder can't be read: {reason}", file=folder.name) from error
+    return [path for path in files if not path.stem.endswith("_test") and not path.name.startswith(".")]
+
+
 def load_policy(path: Path, file: str | None = None) -> Loaded[PolicyDocument]:
     """Read a policy file into its document.
 

@@ -1,0 +1,155 @@
+"""The named policies that a server holds, and how they are replaced.
+
+Duty: which file serves a name, and a reload that is all or nothing. An operator's file takes the place of the
+library's policy of the same name. The files are read by `policies.loader`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from classifiers.protocol import ClassifierCard
+from policies.compiler import GATEWAY_ACTIONS, compile_policy
+from policies.decision import Action, PolicyRef, Stage
+from policies.errors import PolicyError
+from policies.loader import load_policy, policy_files
+from policies.policy import Policy
+
+LIBRARY: Final = Path(__file__).parent / "library"
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """What a reload did. With an `error` nothing changed, and every old policy serves on.
+
+    `changed` holds the new refs of policies that are new or have another revision; `removed` the refs that no
+    longer serve; `warnings` what the compiler had to say about the policies that serve now.
+    """
+
+    changed: tuple[PolicyRef, ...] = ()
+    removed: tuple[PolicyRef, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: PolicyError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when the files were read and compiled, whether or not anything changed."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """One consistent set; replaced in a single assignment, so that no reader sees half of a reload."""
+
+    policies: Mapping[str, Policy]
+    unusable: Mapping[str, PolicyError]
+
+
+class PolicyBook:
+    """Compiled policies by name: the library's, and those of the operator's folders.
+
+    A library policy that the configured classifiers can't serve is set aside, and asking for it raises; an
+    operator's own file that is wrong refuses the whole book.
+
+    Raises:
+        PolicyError: an operator's file is wrong, or two of them carry one name.
+    """
+
+    def __init__(
+        self,
+        cards: Mapping[str, ClassifierCard],
+        folders: Iterable[Path] = (),
+        *,
+        library: Path = LIBRARY,
+        supported: Mapping[Stage, frozenset[Action]] = GATEWAY_ACTIONS,
+        today: dt.date | None = None,
+    ) -> None:
+        self._cards = dict(cards)
+        self._folders = tuple(folders)
+        self._library = library
+        self._supported = supported
+        self._shelf = self._read(today)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that `get` serves, sorted."""
+        return tuple(sorted(self._shelf.policies))
+
+    @property
+    def unusable(self) -> Mapping[str, PolicyError]:
+        """Library policies that the configured classifiers can't serve, with what is wrong."""
+        return self._shelf.unusable
+
+    def get(self, name: str) -> Policy:
+        """Return the policy that serves a name now. A request keeps the one that it began with.
+
+        Raises:
+            PolicyError: no such policy, or a library policy that these classifiers can't serve.
+        """
+        shelf = self._shelf
+        policy = shelf.policies.get(name)
+        if policy is not None:
+            return policy
+        if name in shelf.unusable:
+            raise PolicyError(shelf.unusable[name].diagnostics)
+        raise PolicyError.plain(f'no policy named "{name}"', hint=f"there are: {', '.join(self.names)}")
+
+    def reload(self, today: dt.date | None = None) -> ReloadReport:
+        """Read every file again. On any error nothing changes, and the report carries it."""
+        before = self._shelf
+        try:
+            after = self._read(today)
+        except PolicyError as error:
+            return ReloadReport(error=error)
+        lost = sorted(set(before.policies) & set(after.unusable))
+        if lost:  # a policy that serves now must not vanish because its new text is wrong
+            return ReloadReport(
+                error=PolicyError(d for name in lost for d in after.unusable[name].diagnostics)
+            )
+        self._shelf = after
+        return ReloadReport(
+            changed=tuple(p.ref for name, p in after.policies.items() if _ref(before, name) != p.ref),
+            removed=tuple(p.ref for name, p in before.policies.items() if name not in after.policies),
+            warnings=tuple(text for policy in after.policies.values() for text in policy.warnings),
+        )
+
+    def _read(self, today: dt.date | None) -> _Shelf:
+        own: dict[str, Policy] = {}
+        for folder in self._folders:
+            for path in policy_files(folder):
+                policy = self._compile(path, today)
+                if policy.ref.name in own:
+                    message = f'a second file carries the policy name "{policy.ref.name}"'
+                    raise PolicyError.plain(message, file=_shown(path), hint="rename one of the two")
+                own[policy.ref.name] = policy
+        policies, unusable = dict(own), {}
+        for path in policy_files(self._library):
+            if path.stem in own:
+                continue
+            try:
+                policies[path.stem] = self._compile(path, today)
+            except PolicyError as error:
+                unusable[path.stem] = error
+        return _Shelf(policies, unusable)
+
+    def _compile(self, path: Path, today: dt.date | None) -> Policy:
+        loaded = load_policy(path, _shown(path))
+        if loaded.document.name != path.stem:
+            message = f'the file is named {path.stem}, the policy "{loaded.document.name}"'
+            hint = "give both the same name, so that a key's policy is found by its file"
+            raise PolicyError([loaded.tree.diagnostic(("name",), message, hint)])
+        return compile_policy(loaded, self._cards, supported=self._supported, today=today)
+
+
+def _shown(path: Path) -> str:
+    """The folder's own name and the file's: messages go on record, without the machine's paths."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def _ref(shelf: _Shelf, name: str) -> PolicyRef | None:
+    policy = shelf.policies.get(name)
+    return None if policy is None else policy.ref
