@@ -1,0 +1,168 @@
+"""CLIP, zero-shot: a picture is compared with descriptions of harm and of benign look-alikes.
+
+Duty: pixels → per category the share of probability that its descriptions take from the benign ones. It knows
+no threshold and no policy. Each category is compared alone (softmax over its descriptions and the benign
+ones), so that a picture with two harms does not split its score between them.
+
+Source: Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision", 3.1.
+Blind spots: small objects, text inside pictures (it believes what is written), counts and ages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic import ValidationError, field_validator
+
+from classifiers.image.concepts import BENIGN, CONCEPTS
+from classifiers.image.hub import HubOptions, card_revision, resolve_hub
+from classifiers.image.pixels import check_pixels
+from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
+from classifiers.signals import Modality, Signal
+from classifiers.taxonomy import is_known
+
+
+class ClipOptions(HubOptions):
+    """What an operator may set, beside the model's place.
+
+    `concepts` maps a category to descriptions of it; `benign` lists what merely looks alike. Both have a
+    default table (`classifiers.image.concepts`); one that is given replaces it whole.
+    """
+
+    concepts: Mapping[str, tuple[str, ...]] = CONCEPTS
+    benign: tuple[str, ...] = BENIGN
+
+    @field_validator("concepts")
+    @classmethod
+    def _check_concepts(cls, concepts: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+        if not concepts:
+            raise ValueError("name at least one category")
+        for category, prompts in concepts.items():
+            if not is_known(category):
+                raise ValueError(f"{category!r} is no category; an own one begins with custom/")
+            if not prompts or not all(prompt.strip() for prompt in prompts):
+                raise ValueError(f"{category!r} needs at least one description, none of them empty")
+        return concepts
+
+    @field_validator("benign")
+    @classmethod
+    def _check_benign(cls, benign: tuple[str, ...]) -> tuple[str, ...]:
+        if not benign or not all(prompt.strip() for prompt in benign):
+            raise ValueError("needs at least one description, none of them empty: without them all is harm")
+        return benign
+
+
+class ClipClassifier:
+    """A `CLIPModel` as a zero-shot classifier."""
+
+    def __init__(self, name: str, options: ClipOptions) -> None:
+        self._options = options
+        self._resolved = resolve_hub(name, options)
+        self._model: Any = None
+        self._processor: Any = None
+        self._text: Any = None  # prompts × width, unit length; the benign ones first
+        self._spans = _prompt_spans(options)
+        self._card = ClassifierCard(
+            name=name,
+            kind="clip",
+            revision=card_revision(options, self._resolved),
+            modality=Modality.IMAGE,
+            categories=frozenset(options.concepts),
+            languages=("*",),
+            licence=options.licence,
+            calibrated=False,
+            description=f"Zero-shot comparison with descriptions by {options.model_name}.",
+            weights_sha256=self._resolved.sha256.get("model.safetensors"),
+        )
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> ClipClassifier:
+        """Make one from settings.
+
+        Raises:
+            ClassifierConfigError: an unknown option, an unpinned hub id, an unknown category, an empty list.
+        """
+        try:
+            return cls(name, ClipOptions.model_validate(dict(options)))
+        except ValidationError as error:
+            raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is."""
+        return self._card
+
+    def warmup(self) -> None:
+        """Load, embed the descriptions, run once on a grey square."""
+        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
+
+    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
+        """Return one signal per category for each picture (H × W × 3 uint8), in order."""
+        if not batch:
+            return []
+        if self._model is None:
+            self._load()
+        return [self._signals(row) for row in self._infer(self._prepare(batch))]
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._model = self._processor = self._text = None
+
+    def _load(self) -> None:
+        import torch
+        from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
+
+        torch.set_num_threads(self._options.threads)
+        folder = str(self._resolved.path)
+        self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = CLIPModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, self._options.dtype)
+        )
+        model = model.to(self._options.device).eval()
+        prompts = [*self._options.benign]
+        for descriptions in self._options.concepts.values():
+            prompts.extend(descriptions)
+        limit = model.config.text_config.max_position_embeddings
+        tokens = tokenizer(prompts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        with torch.inference_mode():
+            features = model.get_text_features(**tokens.to(self._options.device)).pooler_output
+            self._text = torch.nn.functional.normalize(features.float(), dim=-1)
+        self._model = model
+
+    def _prepare(self, batch: Sequence[Pixels]) -> Any:
+        for pixels in batch:
+            check_pixels(pixels)
+        pictures = [Image.fromarray(pixels) for pixels in batch]
+        tensors = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+        return tensors.to(self._options.device, self._model.dtype)
+
+    def _infer(self, tensors: Any) -> Any:
+        """Return pictures × prompts, the scaled similarities (logits), on the CPU."""
+        import torch
+
+        with torch.inference_mode():
+            features = self._model.get_image_features(pixel_values=tensors).pooler_output
+            features = torch.nn.functional.normalize(features.float(), dim=-1)
+            return (features @ self._text.T * self._model.logit_scale.exp().float()).cpu()
+
+    def _signals(self, row: Any) -> tuple[Signal, ...]:
+        benign = row[: len(self._options.benign)].logsumexp(0)
+        signals = []
+        for category, (start, end) in self._spans.items():
+            # The softmax's share of the category's prompts; NaN stays NaN, and Signal refuses it.
+            share = float((row[start:end].logsumexp(0) - benign).sigmoid())
+            signals.append(Signal(category, share, self._card.name, self._card.revision))
+        return tuple(signals)
+
+
+def _prompt_spans(options: ClipOptions) -> dict[str, tuple[int, int]]:
+    """Per category, the half-open range of its descriptions among all prompts."""
+    spans, start = {}, len(options.benign)
+    for category, descriptions in options.concepts.items():
+        spans[category] = (start, start + len(descriptions))
+        start += len(descriptions)
+    return spans

@@ -1,0 +1,233 @@
+"""A diffusers pipeline from a folder or a pinned hub commit, ready to draw.
+
+Duty: load, strip what hides evidence, and find out what the pipeline really takes. It knows no request.
+
+Loaded are safetensors only, by diffusers' own classes: no pickle, no remote code. A pipeline's own safety
+checker is taken out: it blackens pictures and hides the scores, and our classifiers judge every picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.errors import ConfigurationError
+from gateway.generation.diffusers_options import DiffusersOptions
+
+PipelineClass = Callable[[], type]
+"""Imports and returns a pipeline class that diffusers itself does not know."""
+
+_LIBRARY_ERRORS: Final = (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError, AttributeError)
+"""What from_pretrained raises on wrong files, names and versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPipeline:
+    """A pipeline with what it takes: `accepts` names the arguments of its call, `parameters` the optional
+    request fields that it honours, `size_step` the pixels that each side must be a multiple of.
+
+    `sha256` is over every weight and configuration file, in order of their names.
+    """
+
+    pipe: Any
+    accepts: frozenset[str]
+    parameters: frozenset[str]
+    size_step: int
+    sha256: str
+    default_guidance: float | None
+
+
+def load_pipeline(options: DiffusersOptions, pipeline_class: PipelineClass | None = None) -> LoadedPipeline:
+    """Load as the options say.
+
+    Raises:
+        ConfigurationError: naming the option at fault.
+    """
+    folder = _find_folder(options)
+    pipe = _from_pretrained(folder, options, pipeline_class)
+    accepts = frozenset(inspect.signature(type(pipe).__call__).parameters)
+    if missing := {"prompt", "generator", "num_inference_steps", "height", "width"} - accepts:
+        raise ConfigurationError(
+            f"option model: {type(pipe).__name__} draws no pictures from text "
+            f"(takes no {', '.join(sorted(missing))})"
+        )
+    if unknown := set(options.call_options) - accepts:
+        raise ConfigurationError(
+            f"option call_options: {type(pipe).__name__} takes no {', '.join(sorted(unknown))}"
+        )
+    _set_scheduler(pipe, options)
+    _add_lora(pipe, options)
+    _place(pipe, options)
+    return LoadedPipeline(
+        pipe=pipe,
+        accepts=accepts,
+        parameters=_parameters(pipe, accepts, options),
+        size_step=_size_step(pipe),
+        sha256=_digest(folder, options),
+        default_guidance=_default_guidance(pipe, options),
+    )
+
+
+def _find_folder(options: DiffusersOptions) -> Path:
+    if Path(options.model).is_dir():
+        return Path(options.model)
+    from diffusers import DiffusionPipeline
+
+    try:
+        # Only what this variant needs, and never a file that could hold code.
+        folder = DiffusionPipeline.download(
+            options.model,
+            revision=options.revision,
+            variant=options.variant,
+            use_safetensors=True,
+            local_files_only=options.offline,
+        )
+    except _LIBRARY_ERRORS as error:
+        raise ConfigurationError(
+            f"option model: {options.model} at {options.revision} can't be had ({type(error).__name__})"
+        ) from error
+    return Path(folder)
+
+
+def _from_pretrained(folder: Path, options: DiffusersOptions, pipeline_class: PipelineClass | None) -> Any:
+    import diffusers
+    import torch
+
+    try:
+        cls = pipeline_class() if pipeline_class is not None else _class_of(folder)
+        extra: dict[str, Any] = {}
+        takes = inspect.signature(cls).parameters
+        if "safety_checker" in takes:
+            extra["safety_checker"] = None
+        if "requires_safety_checker" in takes:
+            extra["requires_safety_checker"] = False
+        pipe = cls.from_pretrained(  # type: ignore[attr-defined]
+            str(folder),
+            local_files_only=True,
+            use_safetensors=True,
+            variant=options.variant,
+            dtype=getattr(torch, options.dtype),
+            **extra,
+        )
+    except _LIBRARY_ERRORS as error:
+        raise ConfigurationError(
+            f"option model: {options.model_name} can't be loaded by diffusers {diffusers.__version__} "
+            f"({type(error).__name__})"
+        ) from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _class_of(folder: Path) -> type:
+    import diffusers
+
+    name = diffusers.DiffusionPipeline.load_config(str(folder), local_files_only=True).get("_class_name")
+    cls = getattr(diffusers, str(name), None)
+    if not (isinstance(cls, type) and issubclass(cls, diffusers.DiffusionPipeline)):
+        raise ConfigurationError(
+            f"option model: its pipeline class {name!r} is not one of diffusers; remote code is never run"
+        )
+    return cls
+
+
+def _set_scheduler(pipe: Any, options: DiffusersOptions) -> None:
+    if options.scheduler is None:
+        return
+    allowed = {cls.__name__: cls for cls in pipe.scheduler.compatibles}
+    if options.scheduler not in allowed:
+        raise ConfigurationError(
+            f"option scheduler: must be one of {', '.join(sorted(allowed))} for this model"
+        )
+    pipe.scheduler = allowed[options.scheduler].from_config(pipe.scheduler.config)
+
+
+def _add_lora(pipe: Any, options: DiffusersOptions) -> None:
+    if options.lora is None:
+        return
+    if not hasattr(pipe, "load_lora_weights"):
+        raise ConfigurationError(f"option lora: {type(pipe).__name__} takes none")
+    try:
+        pipe.load_lora_weights(
+            str(options.lora.file.parent),
+            weight_name=options.lora.file.name,
+            adapter_name="operator",
+            local_files_only=True,
+            use_safetensors=True,
+        )
+        pipe.set_adapters("operator", adapter_weights=options.lora.weight)
+    except _LIBRARY_ERRORS as error:
+        # Without peft, diffusers says so with a ValueError.
+        raise ConfigurationError(
+            "option lora: the file does not fit this model, or the package peft is missing "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def _place(pipe: Any, options: DiffusersOptions) -> None:
+    import torch
+
+    torch.set_num_threads(options.cpu_threads)
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        if options.enable_model_cpu_offload:
+            pipe.enable_model_cpu_offload(device=device)
+        else:
+            pipe.to(device)
+        if options.enable_attention_slicing:
+            pipe.enable_attention_slicing()
+    except _LIBRARY_ERRORS as error:
+        raise ConfigurationError(
+            f"option device: {device} can't be used with this model and memory ({type(error).__name__})"
+        ) from error
+
+
+def _parameters(pipe: Any, accepts: frozenset[str], options: DiffusersOptions) -> frozenset[str]:
+    found = {"seed", "steps"}
+    # A guidance-distilled model without the embedding (e.g. FLUX.1-schnell) takes the number and ignores it.
+    distilled = getattr(getattr(getattr(pipe, "transformer", None), "config", None), "guidance_embeds", None)
+    if "guidance_scale" in accepts and distilled is not False:
+        found.add("guidance_scale")
+    # Where true_cfg_scale exists, a negative prompt acts only when it is above 1.
+    if "negative_prompt" in accepts and (
+        "true_cfg_scale" not in accepts or options.true_cfg_scale is not None
+    ):
+        found.add("negative_prompt")
+    return frozenset(found)
+
+
+def _size_step(pipe: Any) -> int:
+    scale = int(getattr(pipe, "vae_scale_factor", 8))
+    if getattr(pipe, "transformer", None) is not None:
+        scale *= 2  # transformers see the latents in patches of two
+    return max(8, scale)
+
+
+def _default_guidance(pipe: Any, options: DiffusersOptions) -> float | None:
+    if options.guidance_scale is not None:
+        return options.guidance_scale
+    parameter = inspect.signature(type(pipe).__call__).parameters.get("guidance_scale")
+    if parameter is None or not isinstance(parameter.default, int | float):
+        return None
+    return float(parameter.default)
+
+
+def _digest(folder: Path, options: DiffusersOptions) -> str:
+    whole = hashlib.sha256()
+    files = [
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and p.suffix in {".safetensors", ".json", ".txt", ".model"}
+    ]
+    named = [(p.relative_to(folder).as_posix(), p) for p in files]
+    if options.lora is not None:
+        named.append((f"lora*{options.lora.weight:g}", options.lora.file))
+    for name, path in sorted(named):
+        with path.open("rb") as content:
+            whole.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+    return whole.hexdigest()

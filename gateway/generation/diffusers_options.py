@@ -1,0 +1,120 @@
+"""What an operator may set for a diffusers model, checked before anything loads.
+
+Duty: the options and what is wrong with them. It imports no model library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from gateway.errors import ConfigurationError
+
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
+"""WIDTHxHEIGHT in pixels."""
+
+_COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
+
+
+def parse_size(size: str) -> tuple[int, int]:
+    """`"640x480"` → (640, 480); the pattern of `Size` was checked before."""
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
+class LoraOptions(BaseModel):
+    """A LoRA laid over the model: a local `.safetensors` file and its strength (1 = as trained)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path
+    weight: float = 1.0
+
+    @field_validator("file")
+    @classmethod
+    def _check_file(cls, file: Path) -> Path:
+        if file.suffix != ".safetensors" or not file.is_file():
+            raise ValueError("must be an existing .safetensors file")
+        return file
+
+
+class DiffusersOptions(BaseModel):
+    """A model, how it is loaded, and what a request may ask of it.
+
+    Where a field has diffusers' name (`variant`, `scheduler`, `guidance_scale`, `enable_…`) it means what
+    diffusers means. `scheduler` is a class name, e.g. `DPMSolverMultistepScheduler`. `call_options` go into
+    every call of the pipeline (e.g. `max_sequence_length: 256`). `preview`: `auto` = the pipeline's own
+    `preview(latents)` or the linear approximation for Stable Diffusion; `vae` = decode the latents; `off`.
+    `max_batch` caps the pictures of one forward pass, `queue_limit` the requests that wait.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    revision: str | None = None
+    variant: str | None = None
+    offline: bool = False
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|xpu|cuda(:\d+)?)$")] = "auto"
+    cpu_threads: Annotated[int, Field(ge=1)] = 1
+    scheduler: str | None = None
+    lora: LoraOptions | None = None
+    enable_attention_slicing: bool = False
+    enable_model_cpu_offload: bool = False
+    default_size: Size = "512x512"
+    sizes: tuple[Size, ...] = ()
+    max_pixels: Annotated[int, Field(ge=64)] = 2048 * 2048
+    default_steps: Annotated[int, Field(ge=1)] = 25
+    max_steps: Annotated[int, Field(ge=1)] = 100
+    guidance_scale: Annotated[float, Field(ge=0, le=100)] | None = None
+    true_cfg_scale: Annotated[float, Field(gt=1, le=100)] | None = None
+    call_options: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
+    preview: Literal["auto", "vae", "off"] = "auto"
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 4
+    queue_limit: Annotated[int, Field(ge=1)] = 16
+    warmup: bool = True
+
+    @model_validator(mode="after")
+    def _check_together(self) -> DiffusersOptions:
+        if not Path(self.model).is_dir() and not _COMMIT.match(self.revision or ""):
+            # A branch or a tag can move: then what was reviewed is not what runs.
+            raise ValueError("model is no folder here, so it is a hub id: set revision to a 40-digit commit")
+        if self.default_steps > self.max_steps:
+            raise ValueError("default_steps exceeds max_steps")
+        if self.sizes and self.default_size not in self.sizes:
+            raise ValueError("default_size is not among sizes")
+        width, height = parse_size(self.default_size)
+        if not self.sizes and width * height > self.max_pixels:
+            raise ValueError("default_size has more than max_pixels")
+        return self
+
+    @property
+    def model_name(self) -> str:
+        """The hub id, or a folder's last part: never a path of the operator's machine."""
+        folder = Path(self.model)
+        return folder.resolve().name if folder.is_dir() else self.model
+
+
+def parse_options(name: str, options: Mapping[str, object]) -> DiffusersOptions:
+    """Return the checked options of generator `name`.
+
+    Raises:
+        ConfigurationError: naming each option at fault and the mend.
+    """
+    try:
+        return DiffusersOptions.model_validate(dict(options))
+    except ValidationError as error:
+        raise ConfigurationError(f"generator {name!r}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """One line per fault: the option's path and what is wrong."""
+    faults = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place = ".".join(str(part) for part in fault["loc"]) or "options"
+        faults.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
+    return "; ".join(faults)
