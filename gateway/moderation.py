@@ -16,10 +16,10 @@ from gateway.imaging.decode import ImageRefused, decode
 from gateway.judge import Judge, require_measured
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Coverage
+from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import AuditLog
 from gateway.requests import Caller
 from gateway.trail import Observer, Trail
-from policies.book import PolicyBook
 from policies.decision import Action, Decision, Stage
 from policies.policy import Policy
 
@@ -33,7 +33,7 @@ class Moderator:
         self,
         *,
         judge: Judge,
-        policies: PolicyBook,
+        policies: PoliciesInForce,
         cards: Mapping[str, ClassifierCard],
         log: AuditLog,
         observer: Observer,

@@ -20,12 +20,12 @@ from gateway.drawing import Drawing
 from gateway.errors import StageTimeout
 from gateway.judge import Judge, require_measured
 from gateway.outcomes import Blocked, Held, Outcome, StreamEvent
+from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import AuditLog, ImageGenerator
 from gateway.previews import Previews
 from gateway.requests import ImageRequest
 from gateway.rewrite_stage import RewriteStage
 from gateway.trail import Observer, Trail
-from policies.book import PolicyBook
 from policies.decision import Action, Decision, Stage
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
@@ -40,7 +40,7 @@ class Pipeline:
         judge: Judge,
         rewriting: RewriteStage,
         generators: Mapping[str, ImageGenerator],
-        policies: PolicyBook,
+        policies: PoliciesInForce,
         log: AuditLog,
         observer: Observer,
     ) -> None:

@@ -14,12 +14,14 @@ from typing import Protocol
 
 from classifiers.protocol import ClassifierCard
 from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
+from gateway.audit.checkpoint import Head
 from gateway.audit.record import new_id
 from gateway.errors import RequestInvalid
 from gateway.moderation import Moderator
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Outcome
 from gateway.pipeline import Pipeline
+from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import (
     AuditLog,
     GeneratorCard,
@@ -31,8 +33,8 @@ from gateway.ports import (
 )
 from gateway.requests import Caller, ImageRequest
 from gateway.settings import Settings
+from gateway.telemetry.metrics import GatewayMetrics
 from gateway.trail import model_fields
-from policies.book import PolicyBook
 
 OK = "ok"
 
@@ -49,15 +51,15 @@ class RunningClassifier(Protocol):
         """Load and warm up."""
         ...
 
-    async def close(self) -> None:
-        """Stop the worker."""
+    def close(self) -> None:
+        """Stop the worker; may block for seconds."""
         ...
 
 
 class ReadableLog(AuditLog, Protocol):
     """The log with its cheap head and its readers."""
 
-    def size_and_root(self) -> tuple[int, bytes]:
+    def size_and_root(self) -> Head:
         """Durable size and Merkle root."""
         ...
 
@@ -73,6 +75,10 @@ class RecordReader(Protocol):
         """One record's public part, or None."""
         ...
 
+    def close(self) -> None:
+        """Close what it reads from."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -81,13 +87,14 @@ class Parts:
     settings: Settings
     pipeline: Pipeline
     moderator: Moderator
-    policies: PolicyBook
+    policies: PoliciesInForce
     cards: Mapping[str, ClassifierCard]
     classifiers: Mapping[str, RunningClassifier]
     rewriter: Rewriter | None
     generators: Mapping[str, ImageGenerator]
     log: ReadableLog
     reader: RecordReader
+    metrics: GatewayMetrics
 
 
 class Gateway:
@@ -104,7 +111,12 @@ class Gateway:
         return self._parts.settings
 
     @property
-    def policies(self) -> PolicyBook:
+    def metrics(self) -> GatewayMetrics:
+        """What is counted; the HTTP surface counts into the same registry."""
+        return self._parts.metrics
+
+    @property
+    def policies(self) -> PoliciesInForce:
         """The compiled policies."""
         return self._parts.policies
 
@@ -133,10 +145,11 @@ class Gateway:
         parts = self._parts
         await asyncio.gather(
             *(generator.close() for generator in parts.generators.values()),
-            *(classifier.close() for classifier in parts.classifiers.values()),
+            *(asyncio.to_thread(classifier.close) for classifier in parts.classifiers.values()),
             *([parts.rewriter.close()] if parts.rewriter else []),
             return_exceptions=True,
         )
+        parts.reader.close()
         await asyncio.to_thread(parts.log.close)
 
     async def generate(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
@@ -191,8 +204,8 @@ class Gateway:
 
     def checkpoint(self) -> tuple[int, str]:
         """Return the log's durable size and root (hex)."""
-        size, root = self._parts.log.size_and_root()
-        return size, root.hex()
+        head = self._parts.log.size_and_root()
+        return head.size, head.root.hex()
 
     async def audit_records(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
         """Return one page of records, newest first."""
@@ -214,9 +227,7 @@ class Gateway:
         public: dict[str, Json] = {
             "event": "started",
             "models": [model_fields(model) for model in models],
-            "policies": [
-                {"name": policy.ref.name, "revision": policy.ref.revision} for policy in parts.policies.all()
-            ],
+            "policies": [{"name": ref.name, "revision": ref.revision} for ref in parts.policies.refs()],
             "started_unix_s": int(time.time()),
         }
         parts.log.append(RecordDraft("config", new_id(), public))

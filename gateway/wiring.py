@@ -1,0 +1,147 @@
+"""Put the gateway together: the one file that names concrete classes.
+
+Duty: settings → parts → `Gateway`. Nothing is loaded and no model runs here; `Gateway.start` does that. Every
+part that the settings name must be there: a missing or broken one is a `ConfigurationError`, never a gateway
+that runs without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from classifiers.batching import MicroBatcher
+from classifiers.protocol import Classifier, ClassifierConfigError
+from classifiers.registry import ClassifierSpec, load_classifiers, load_factory
+from gateway.audit.log import SqliteAuditLog
+from gateway.audit.reader import AuditReader
+from gateway.audit.settings import AuditSettings
+from gateway.errors import ConfigurationError, PluginError
+from gateway.judge import Judge
+from gateway.moderation import Moderator
+from gateway.pipeline import Pipeline
+from gateway.policies_in_force import PoliciesInForce
+from gateway.ports import ImageGenerator, Rewriter
+from gateway.records import Records
+from gateway.rewrite_stage import RewriteStage
+from gateway.service import Gateway, Parts
+from gateway.settings import ComponentSettings, Settings
+from gateway.telemetry.metrics import GatewayMetrics
+from policies.book import PolicyBook
+from policies.errors import PolicyError
+
+REWRITERS = "imagegate.rewriters"
+GENERATORS = "imagegate.generators"
+
+
+def build(settings: Settings) -> Gateway:
+    """Return the gateway that the settings describe, with its log open and nothing loaded.
+
+    Raises:
+        ConfigurationError: a part is missing, double, broken, or a policy does not compile.
+        AuditCorrupt: the log does not verify against its last signed head.
+    """
+    classifiers = build_classifiers(settings)
+    cards = {name: classifier.card for name, classifier in classifiers.items()}
+    policies = build_policies(settings, classifiers)
+    rewriter = None if settings.rewriter is None else build_rewriter(settings.rewriter)
+    generators = build_generators(settings)
+    audit = audit_settings(settings)
+    log = SqliteAuditLog.open(audit)
+
+    metrics = GatewayMetrics()
+    batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
+    judge = Judge(batchers)
+    timeout_ms = settings.rewriter.timeout_ms if settings.rewriter else 1
+    pipeline = Pipeline(
+        judge=judge,
+        rewriting=RewriteStage(judge, rewriter, timeout_ms=timeout_ms),
+        generators=generators,
+        policies=policies,
+        log=log,
+        observer=metrics,
+    )
+    moderator = Moderator(
+        judge=judge,
+        policies=policies,
+        cards=cards,
+        log=log,
+        observer=metrics,
+        timeout_s=settings.server.request_timeout_s,
+    )
+    return Gateway(
+        Parts(
+            settings=settings,
+            pipeline=pipeline,
+            moderator=moderator,
+            policies=policies,
+            cards=cards,
+            classifiers=batchers,
+            rewriter=rewriter,
+            generators=generators,
+            log=log,
+            reader=Records(AuditReader(audit.database)),
+            metrics=metrics,
+        )
+    )
+
+
+def build_classifiers(settings: Settings) -> dict[str, Classifier]:
+    """Return every configured classifier by name, nothing loaded. Raises PluginError."""
+    specs = {name: ClassifierSpec(c.type, c.options) for name, c in settings.classifiers.items()}
+    try:
+        return load_classifiers(specs)
+    except ClassifierConfigError as error:
+        raise PluginError(str(error)) from error
+
+
+def build_policies(settings: Settings, classifiers: Mapping[str, Classifier]) -> PoliciesInForce:
+    """Return the compiled policies. Raises ConfigurationError with file, line, column and hint."""
+    cards = {name: classifier.card for name, classifier in classifiers.items()}
+    folders = [settings.policies.folder] if settings.policies.folder else []
+    try:
+        policies = PoliciesInForce(PolicyBook(cards, folders), settings.policies.default)
+        if settings.policies.low is not None:
+            policies.book.get(settings.policies.low)
+    except PolicyError as error:
+        raise ConfigurationError(str(error)) from error
+    return policies
+
+
+def build_rewriter(component: ComponentSettings) -> Rewriter:
+    """Return the configured rewriter, nothing loaded. Raises PluginError or ConfigurationError."""
+    rewriter: Rewriter = _made(REWRITERS, component.type, component)
+    return rewriter
+
+
+def build_generators(settings: Settings) -> dict[str, ImageGenerator]:
+    """Return every configured backend by name, nothing loaded. Raises ConfigurationError."""
+    if settings.default_generator not in settings.generators:
+        raise ConfigurationError(
+            f"default_generator: {settings.default_generator!r} is not among generators; "
+            f"name one of: {', '.join(sorted(settings.generators)) or 'none is configured'}."
+        )
+    return {name: _made(GENERATORS, name, component) for name, component in settings.generators.items()}
+
+
+def audit_settings(settings: Settings) -> AuditSettings:
+    """Return where the log and its keys lie."""
+    audit = settings.audit
+    return AuditSettings(
+        folder=audit.folder or settings.data / "audit",
+        origin=audit.origin,
+        heads_file=audit.heads_file,
+        key_file=audit.key_file,
+        seal_key_file=audit.seal_key_file,
+        queue_limit=audit.queue_limit,
+    )
+
+
+def _made(group: str, name: str, component: ComponentSettings) -> Any:
+    """Call the one factory of that type; a missing, double or broken one refuses to start."""
+    try:
+        return load_factory(group, component.type)(name, component.options)
+    except ConfigurationError:
+        raise
+    except ClassifierConfigError as error:
+        raise PluginError(f"{group} {name!r}: {error}") from error
