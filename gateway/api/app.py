@@ -1,0 +1,118 @@
+"""The HTTP application, assembled in one visible place; nothing else happens here.
+
+RequestContext → AccessLog → ErrorBoundary → HeadAsGet → routes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gateway import __version__
+from gateway.api import audit, images, models, moderations, ops
+from gateway.api.auth import Authenticator
+from gateway.api.edge import Edge
+from gateway.api.image_files import ImageFiles
+from gateway.api.limits import Admission
+from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestContext
+from gateway.api.openapi import schema_maker
+from gateway.api.ports import GatewayService
+from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
+from gateway.errors import GatewayError
+from gateway.telemetry.metrics import GatewayMetrics
+
+_ROUTERS: Final = (images.router, moderations.router, models.router, audit.router, ops.router)
+
+
+def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None) -> FastAPI:
+    """Return the application over a service; its parts are at `app.state.edge`.
+
+    `metrics` is shared with the pipeline's observer; absent, only HTTP is counted. When the service has
+    `start` and `close`, the application's lifespan calls them.
+
+    Raises:
+        ConfigurationError: the key file can't be used.
+    """
+    settings = service.settings
+    edge = Edge(
+        service=service,
+        keys=Authenticator(settings.keys_file),
+        admission=Admission(
+            max_concurrent=settings.server.max_concurrent, max_queued=settings.server.max_queued
+        ),
+        files=ImageFiles(settings.images_folder, ttl_s=settings.server.image_url_ttl_s),
+        metrics=metrics or GatewayMetrics(),
+        started=int(time.time()),
+    )
+    _watch(edge)
+    app = FastAPI(title="imagegate", version=__version__, lifespan=_lifespan(edge), redirect_slashes=False)
+    app.state.edge = edge
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(GatewayError, on_gateway_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(ErrorBoundary)
+    app.add_middleware(AccessLog, metrics=edge.metrics)
+    app.add_middleware(RequestContext, draining=lambda: edge.admission.draining)
+    app.openapi = schema_maker(  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
+        app, version=__version__, without_keys=edge.keys.open
+    )
+    return app
+
+
+def begin_drain(app: FastAPI) -> None:
+    """Turn not ready and refuse new work; what was accepted goes on. Call it first on SIGTERM. Idempotent."""
+    edge: Edge = app.state.edge
+    edge.admission.begin_drain()
+
+
+async def drained(app: FastAPI) -> bool:
+    """Wait for accepted work, at most the settings' `drain_s`; False when some was still running then."""
+    edge: Edge = app.state.edge
+    return await edge.admission.drained(edge.service.settings.server.drain_s)
+
+
+def _lifespan(edge: Edge) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        start = getattr(edge.service, "start", None)
+        if start is not None:
+            await start()
+        sweeper = asyncio.ensure_future(edge.files.sweep_forever())
+        try:
+            yield
+        finally:
+            begin_drain(app)
+            await drained(app)
+            sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeper
+            close = getattr(edge.service, "close", None)
+            if close is not None:
+                await close()
+
+    return lifespan
+
+
+def _watch(edge: Edge) -> None:
+    """Show on /metrics what is known elsewhere, read only when asked."""
+    edge.metrics.watch("in_flight", "Requests worked on now.", lambda: edge.admission.in_flight)
+    edge.metrics.watch("queued", "Requests waiting for a place.", lambda: edge.admission.queued)
+    edge.metrics.watch("log_records", "Durable records in the log.", lambda: edge.service.checkpoint()[0])
+    edge.metrics.watch_each(
+        "ready",
+        "1 when the component is ready.",
+        "component",
+        lambda: {name: float(state == "ok") for name, state in edge.readiness().items()},
+    )

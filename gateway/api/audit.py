@@ -1,0 +1,132 @@
+"""`/v1/audit/…`: read the log.
+
+Duty: parse filters, keep a key inside its tenant, render; nothing is written here.
+Only public parts leave through this door: what is sealed stays sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api import schemas
+from gateway.api.auth import AUDIT
+from gateway.api.edge import edge_of
+from gateway.api.keys import Role
+from gateway.api.ports import AuditFilters
+from gateway.api.problems import JSON
+from gateway.errors import Forbidden, NotFound
+from gateway.ports import Json
+from gateway.requests import Caller
+
+router: Final = APIRouter(tags=["audit"])
+_Word = Annotated[str, Field(min_length=1, max_length=128)]
+_FRESH: Final = {"cache-control": "no-store"}
+
+
+class AuditQuery(BaseModel):
+    """Filters of the record list; all that are given must hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    request: _Word | None = Field(None, description="Request id.")
+    type: _Word | None = Field(None, description="decision, config, review, access, erasure, gap, heartbeat.")
+    stage: _Word | None = Field(None, description="prompt, rewrite, prompt-recheck, image, outcome, …")
+    action: _Word | None = Field(None, description="allow, redact, regenerate, rewrite, hold, block.")
+    category: _Word | None = None
+    rule: _Word | None = None
+    policy_revision: _Word | None = None
+    tenant: _Word | None = Field(None, description="Another tenant than the key's own: admin only.")
+    degraded: bool | None = None
+    unreviewed: bool | None = None
+    since: AwareDatetime | None = Field(None, description="From this time on (RFC 3339, with zone).")
+    until: AwareDatetime | None = Field(None, description="Before this time (RFC 3339, with zone).")
+    cursor: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, description="`next_cursor` of the page before."
+    )
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+@router.get(
+    "/v1/audit/records", summary="List records", response_class=Response, responses=schemas.RECORDS_RESPONSES
+)
+async def list_records(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
+    """Newest first; follow `next_cursor` until it is null."""
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, AUDIT)
+    page = await edge.service.audit_records(_filters(query, caller), query.cursor, query.limit)
+    content = {
+        "object": "list",
+        "data": page.records,
+        "next_cursor": page.next_cursor,
+        "has_more": page.next_cursor is not None,
+    }
+    return Response(orjson.dumps(content), headers=_FRESH, media_type=JSON)
+
+
+@router.get(
+    "/v1/audit/records/{record_id}",
+    summary="Read one record",
+    response_class=Response,
+    responses=schemas.RECORD_RESPONSES,
+)
+async def read_record(request: Request, record_id: str) -> Response:
+    """The public part, with its place and leaf hash in the log."""
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, AUDIT)
+    record = await edge.service.audit_record(record_id)
+    if record is None or not _may_see(caller, record):
+        raise NotFound("There is no such record in this tenant.", param="record_id")
+    return Response(orjson.dumps(record), headers=_FRESH, media_type=JSON)
+
+
+@router.get(
+    "/v1/audit/checkpoint",
+    summary="Read the log's durable size and root",
+    response_class=Response,
+    responses=schemas.CHECKPOINT_RESPONSES,
+)
+async def read_checkpoint(request: Request) -> Response:
+    """Size and RFC 9162 root of what is durable now."""
+    edge = edge_of(request)
+    edge.keys.authenticate(request, AUDIT)
+    size, root = edge.service.checkpoint()
+    return Response(orjson.dumps({"size": size, "root": root}), headers=_FRESH, media_type=JSON)
+
+
+def _filters(query: AuditQuery, caller: Caller) -> AuditFilters:
+    """Raises Forbidden for another tenant than the key's own."""
+    if not _is_admin(caller) and query.tenant not in (None, caller.tenant):
+        raise Forbidden("tenant: this key reads its own tenant only.", param="tenant")
+    return AuditFilters(
+        tenant=query.tenant if _is_admin(caller) else caller.tenant,
+        request_id=query.request,
+        stage=query.stage,
+        action=query.action,
+        category=query.category,
+        rule=query.rule,
+        policy_revision=query.policy_revision,
+        type=query.type,
+        since_us=_microseconds(query.since),
+        until_us=_microseconds(query.until),
+        degraded=query.degraded,
+        unreviewed=query.unreviewed,
+    )
+
+
+def _may_see(caller: Caller, record: Mapping[str, Json]) -> bool:
+    """A record that names no tenant is for admins only."""
+    return _is_admin(caller) or record.get("tenant") == caller.tenant
+
+
+def _is_admin(caller: Caller) -> bool:
+    return caller.role == Role.ADMIN.value
+
+
+def _microseconds(moment: AwareDatetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1_000_000)

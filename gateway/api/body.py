@@ -1,0 +1,83 @@
+"""Read a JSON body within its limits, and check it against one pydantic model.
+
+Duty: bytes → object → model, each failure a `RequestInvalid` or `ContentTooLarge` that names the mend and
+never repeats what was sent. It knows no route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.api.problems import JSON, invalid_fields
+from gateway.errors import ContentTooLarge, RequestInvalid
+
+BODY_TIMEOUT_S: Final = 30.0
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) -> _Model:
+    """Return the body as `model`.
+
+    Raises:
+        ContentTooLarge: more than `limit_bytes`, announced or sent.
+        RequestInvalid: not JSON, not an object, a wrong or unknown field, or too slow in coming.
+    """
+    # A form or plain text can be sent by any web page without asking; JSON can't.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise RequestInvalid("Send the body as JSON, with the header Content-Type: application/json.")
+    content = await read_bytes(request, limit_bytes=limit_bytes)
+    return check(parse_object(content), model)
+
+
+async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
+    """Return the whole body. Raises as `read_json`."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise _too_large(limit_bytes)
+    chunks: list[bytes] = []
+    size_bytes = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                size_bytes += len(chunk)
+                if size_bytes > limit_bytes:
+                    raise _too_large(limit_bytes)
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise RequestInvalid(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} seconds.") from error
+    except ClientDisconnect as error:
+        raise RequestInvalid("The body was cut off.") from error
+    return b"".join(chunks)
+
+
+def parse_object(content: bytes) -> dict[str, Any]:
+    """Return the JSON object. Raises RequestInvalid; lone surrogates are refused here, being no text."""
+    try:
+        parsed = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise RequestInvalid(
+            f"The body is not valid JSON (line {error.lineno}, column {error.colno}): send UTF-8, without "
+            "lone surrogates."
+        ) from error
+    if not isinstance(parsed, dict):
+        raise RequestInvalid("The body must be a JSON object.")
+    return parsed
+
+
+def check(parsed: dict[str, Any], model: type[_Model]) -> _Model:
+    """Return the checked model. Raises RequestInvalid naming each field at fault."""
+    try:
+        return model.model_validate(parsed)
+    except ValidationError as error:
+        raise invalid_fields(
+            error.errors(include_url=False, include_input=False, include_context=False)
+        ) from None  # the cause quotes the input
+
+
+def _too_large(limit_bytes: int) -> ContentTooLarge:
+    return ContentTooLarge(f"The body is larger than {limit_bytes} bytes, the most that is taken here.")

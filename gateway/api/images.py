@@ -1,0 +1,90 @@
+"""`POST /v1/images/generations`, and the pictures that were asked for by URL.
+
+Duty: parse, one call, render. No question of safety is asked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api import schemas
+from gateway.api.auth import GENERATE
+from gateway.api.body import read_json
+from gateway.api.edge import Edge, edge_of, request_id_of, unless_gone
+from gateway.api.image_request import ImageGenerationRequest, to_image_request
+from gateway.api.image_response import delivered_response, refused_response
+from gateway.api.image_stream import ImageStream
+from gateway.errors import NotFound
+from gateway.outcomes import Blocked, DeliveredImage, Held
+from gateway.requests import ImageRequest
+
+router: Final = APIRouter(tags=["images"])
+FILES_PATH: Final = "/v1/images/files/"
+
+
+@router.post(
+    "/v1/images/generations",
+    summary="Draw pictures that the policy allows",
+    response_class=Response,
+    responses=schemas.GENERATION_RESPONSES,
+    openapi_extra=schemas.body_of(ImageGenerationRequest),
+)
+async def create_image(request: Request) -> Response:
+    """Judge the prompt, rewrite it where the policy says so, draw, judge every picture, deliver."""
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, GENERATE)
+    edge.admission.check()
+    settings = edge.service.settings
+    body = await read_json(request, limit_bytes=settings.server.max_body_bytes, model=ImageGenerationRequest)
+    model = body.model or settings.default_generator
+    wanted = to_image_request(
+        body,
+        model=model,
+        card=edge.service.generator_card(model),
+        settings=settings,
+        caller=caller,
+        request_id=request_id_of(request),
+    )
+    if body.stream:
+        return ImageStream(edge, request, wanted)
+    return await unless_gone(request, _generate(edge, request, wanted, body.response_format or "b64_json"))
+
+
+async def _generate(
+    edge: Edge, request: Request, wanted: ImageRequest, response_format: Literal["b64_json", "url"]
+) -> Response:
+    async with edge.admission.slot():
+        outcome = await edge.service.generate(wanted)
+        if isinstance(outcome, Blocked | Held):
+            return refused_response(outcome, edge.service.checkpoint())
+        urls = await _store(edge, request, outcome.images) if response_format == "url" else None
+        return delivered_response(wanted, outcome, edge.service.checkpoint(), urls=urls)
+
+
+async def _store(edge: Edge, request: Request, images: Sequence[DeliveredImage]) -> list[str]:
+    base = (edge.service.settings.server.public_url or str(request.base_url)).rstrip("/")
+    names = [await edge.files.put(image.content, image.format) for image in images]
+    return [f"{base}{FILES_PATH}{name}" for name in names]
+
+
+@router.get(
+    FILES_PATH + "{name}",
+    summary="Fetch a picture by its address",
+    response_class=Response,
+    responses=schemas.FILE_RESPONSES,
+)
+async def read_image_file(request: Request, name: str) -> Response:
+    """The picture's bytes until its time is over. The name is the key: 128 random bits."""
+    stored = await edge_of(request).files.get(name)
+    if stored is None:
+        raise NotFound("There is no such picture, or its time is over; ask for it again.")
+    headers = {
+        "cache-control": f"private, max-age={int(stored.left_s)}",
+        "content-security-policy": "default-src 'none'; sandbox",
+    }
+    return Response(stored.content, headers=headers, media_type=f"image/{stored.format.value}")

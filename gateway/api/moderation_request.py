@@ -1,0 +1,142 @@
+"""The body of `POST /v1/moderations`, and how it becomes `ModerationInput`s.
+
+Duty: the wire shape, its limits, and data URLs to bytes. Pictures stay encoded: the service decodes them,
+with its own limits. Nothing is ever fetched from an address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, TypeAlias
+
+import pybase64
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from gateway.errors import ContentTooLarge, RequestInvalid
+from gateway.moderation_types import ModerationInput
+
+MAX_TEXT: Final = 32_000
+MAX_INPUTS: Final = 32
+MAX_IMAGES: Final = 8
+MAX_IMAGE_BYTES: Final = 20_000_000
+_DATA_URL: Final = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
+
+MODEL_NAMES: Final = (
+    "imagegate",
+    "omni-moderation-latest",
+    "omni-moderation-2024-09-26",
+    "text-moderation-latest",
+    "text-moderation-stable",
+)
+"""Names that mean "the caller's active policy": our own, and those that OpenAI's clients send."""
+
+_CLOSED: Final = ConfigDict(extra="forbid", strict=True, frozen=True)
+_Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+
+
+class TextPart(BaseModel):
+    """A text of a multimodal input."""
+
+    model_config = _CLOSED
+    type: Literal["text"]
+    text: _Text
+
+
+class ImageUrl(BaseModel):
+    """Where a picture is: a data URL with its bytes."""
+
+    model_config = _CLOSED
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="A base64 data URL of a png, jpeg or webp picture. Addresses are not fetched.",
+            json_schema_extra={"pattern": f"^{_DATA_URL.pattern}"},
+        ),
+    ]
+
+
+class ImagePart(BaseModel):
+    """A picture of a multimodal input."""
+
+    model_config = _CLOSED
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+
+Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+_Texts: TypeAlias = Annotated[list[_Text], Field(min_length=1, max_length=MAX_INPUTS)]
+_Parts: TypeAlias = Annotated[list[Part], Field(min_length=1, max_length=MAX_INPUTS)]
+
+
+def _form(given: object) -> str | None:
+    """Which of the three forms of `input` this is; the first item of an array decides."""
+    if isinstance(given, str):
+        return "[string]"
+    if isinstance(given, list):
+        return "[parts]" if given and not isinstance(given[0], str) else "[strings]"
+    return None
+
+
+class ModerationRequest(BaseModel):
+    """What to judge: one text, several texts, or the parts of one multimodal input."""
+
+    model_config = _CLOSED
+    input: Annotated[
+        Annotated[_Text, Tag("[string]")]
+        | Annotated[_Texts, Tag("[strings]")]
+        | Annotated[_Parts, Tag("[parts]")],
+        Discriminator(
+            _form,
+            custom_error_type="wrong_form",
+            custom_error_message="must be a string, or an array of strings or of text and image_url parts",
+        ),
+    ]
+    model: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description=f"One of {', '.join(MODEL_NAMES)}: all mean the active policy."
+    )
+
+
+def to_inputs(body: ModerationRequest) -> tuple[ModerationInput, ...]:
+    """Return one input per text, or one for all parts together.
+
+    Raises:
+        RequestInvalid: an unknown model, an address instead of a data URL, broken base64, too many pictures.
+        ContentTooLarge: a picture over `MAX_IMAGE_BYTES`.
+    """
+    if body.model is not None and body.model not in MODEL_NAMES:
+        raise RequestInvalid(f"model: use one of {', '.join(MODEL_NAMES)}, or leave it out.", param="model")
+    if isinstance(body.input, str):
+        return (ModerationInput(texts=(body.input,)),)
+    texts = tuple(part for part in body.input if isinstance(part, str))
+    if texts:
+        return tuple(ModerationInput(texts=(text,)) for text in texts)
+    parts = tuple(part for part in body.input if not isinstance(part, str))
+    images = [part for part in parts if isinstance(part, ImagePart)]
+    if len(images) > MAX_IMAGES:
+        raise RequestInvalid(f"input: at most {MAX_IMAGES} pictures at once.", param="input")
+    return (
+        ModerationInput(
+            texts=tuple(part.text for part in parts if isinstance(part, TextPart)),
+            images=tuple(_bytes_of(part.image_url.url) for part in images),
+        ),
+    )
+
+
+def _bytes_of(url: str) -> bytes:
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise RequestInvalid(
+            "input: send pictures as data URLs (data:image/png;base64,…; png, jpeg or webp); addresses are "
+            "not fetched.",
+            param="input",
+        )
+    if (len(url) - head.end()) * 3 // 4 > MAX_IMAGE_BYTES:
+        raise ContentTooLarge(f"input: a picture may have at most {MAX_IMAGE_BYTES} bytes.", param="input")
+    try:
+        content = pybase64.b64decode(url[head.end() :], validate=True)
+    except ValueError:  # binascii.Error is one; so is text outside ASCII
+        raise RequestInvalid("input: the data URL's base64 is broken.", param="input") from None
+    if not content:
+        raise RequestInvalid("input: the data URL holds no picture.", param="input")
+    return content

@@ -1,0 +1,154 @@
+"""`POST /v1/moderations`: judge texts and pictures by the active policy, in OpenAI's shape.
+
+Duty: parse, one call, render. `flagged` follows the policy: any decision that does more than allow. A
+category is true when an enforced rule matched within it or its severity reached `medium`. Its score is
+the highest signal within it, its own sub-categories included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from classifiers.signals import Modality
+from classifiers.taxonomy import OPENAI_CATEGORIES
+from gateway.api import schemas
+from gateway.api.auth import GENERATE
+from gateway.api.body import read_json
+from gateway.api.edge import Edge, edge_of, request_id_of, unless_gone
+from gateway.api.image_response import checkpoint_headers, severities
+from gateway.api.moderation_request import ModerationRequest, to_inputs
+from gateway.api.problems import JSON
+from gateway.errors import ClassifierUnavailable
+from gateway.moderation_types import Moderation, ModerationInput
+from gateway.requests import Caller
+from policies.decision import Action, Decision, Severity
+
+router: Final = APIRouter(tags=["moderations"])
+
+
+@router.post(
+    "/v1/moderations",
+    summary="Judge texts and pictures",
+    response_class=Response,
+    responses=schemas.MODERATION_RESPONSES,
+    openapi_extra=schemas.body_of(ModerationRequest),
+)
+async def create_moderation(request: Request) -> Response:
+    """One result per text, in order; one for a multimodal input. Every judgement is on record."""
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, GENERATE)
+    edge.admission.check()
+    limit_bytes = edge.service.settings.server.max_image_body_bytes
+    body = await read_json(request, limit_bytes=limit_bytes, model=ModerationRequest)
+    inputs = to_inputs(body)
+    return await unless_gone(request, _moderate(edge, inputs, caller, request_id_of(request)))
+
+
+async def _moderate(
+    edge: Edge, inputs: tuple[ModerationInput, ...], caller: Caller, request_id: str
+) -> Response:
+    async with edge.admission.slot():
+        answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller)
+    if len(answers) != len(inputs):
+        raise ClassifierUnavailable("Not every input was judged; send the request again.", retry_after_s=2)
+    policy = answers[0].decisions[0][1].policy
+    content = {
+        "id": f"modr-{request_id}",
+        "model": f"imagegate/{policy.name}@{policy.revision}",
+        "results": [moderation_result(answer) for answer in answers],
+    }
+    headers = {
+        "x-imagegate-decision": _strictest(answers[0]).id,
+        "x-imagegate-policy": f"{policy.name}@{policy.revision}",
+        **checkpoint_headers(edge.service.checkpoint()),
+    }
+    return Response(orjson.dumps(content), headers=headers, media_type=JSON)
+
+
+def moderation_result(answer: Moderation) -> dict[str, Any]:
+    """One entry of `results`. All three maps have the same thirteen keys.
+
+    Raises:
+        ClassifierUnavailable: a decision only says that a required classifier gave no measurement.
+    """
+    decisions = [decision for _, decision in answer.decisions]
+    if any(decision.failed_closed for decision in decisions):
+        raise ClassifierUnavailable(
+            "A required classifier is unavailable; nothing was judged. Try again later.", retry_after_s=2
+        )
+    scores = _highest((s.category, s.score) for d in decisions for s in d.findings.signals)
+    severest = _highest((c, float(s)) for d in decisions for c, s in d.severities.items())
+    matched = {slug for d in decisions for hit in d.rules for slug in _with_ancestors(hit.category)}
+    return {
+        "flagged": any(decision.action is not Action.ALLOW for decision in decisions),
+        "categories": {
+            slug: slug in matched or severest.get(slug, 0.0) >= Severity.MEDIUM for slug in OPENAI_CATEGORIES
+        },
+        "category_scores": {slug: scores.get(slug, 0.0) for slug in OPENAI_CATEGORIES},
+        "category_applied_input_types": _applied(answer.coverage),
+        "moderation": _own(answer),
+    }
+
+
+def _own(answer: Moderation) -> dict[str, object]:
+    strictest = _strictest(answer)
+    merged: dict[str, Severity] = {}
+    for _, decision in answer.decisions:
+        for category, severity in decision.severities.items():
+            merged[category] = max(severity, merged.get(category, Severity.NONE))
+    return {
+        "decision": strictest.id,
+        "action": strictest.action.word,
+        "reason": strictest.public_reason,
+        "policy": {"name": strictest.policy.name, "revision": strictest.policy.revision},
+        "severities": {category: severity.word for category, severity in merged.items()},
+        "degraded": any(decision.degraded for _, decision in answer.decisions),
+        "decisions": [
+            {
+                "id": decision.id,
+                "modality": modality.value,
+                "action": decision.action.word,
+                "severities": severities(decision),
+                "inspected_by": list(decision.findings.inspected_by),
+            }
+            for modality, decision in answer.decisions
+        ],
+    }
+
+
+def _strictest(answer: Moderation) -> Decision:
+    return max((decision for _, decision in answer.decisions), key=lambda decision: decision.action)
+
+
+def _highest(pairs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Highest value per category, each counted for its ancestors too."""
+    highest: dict[str, float] = {}
+    for category, value in pairs:
+        for slug in _with_ancestors(category):
+            if value > highest.get(slug, -1.0):
+                highest[slug] = value
+    return highest
+
+
+def _with_ancestors(category: str) -> tuple[str, ...]:
+    """`a/b` → (`a/b`, `a`): what is measured below a category is measured within it."""
+    parts = category.split("/")
+    return tuple("/".join(parts[:end]) for end in range(len(parts), 0, -1))
+
+
+def _applied(coverage: Mapping[Modality, frozenset[str]]) -> dict[str, list[str]]:
+    """Per category, the modalities in which a classifier that gave a measurement covers it."""
+    within = {
+        modality: {slug for category in covered for slug in _with_ancestors(category)}
+        for modality, covered in coverage.items()
+    }
+    return {
+        slug: [modality.value for modality in Modality if slug in within.get(modality, ())]
+        for slug in OPENAI_CATEGORIES
+    }

@@ -1,0 +1,33 @@
+"""A scripted service behind the real application, called without a socket."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the scripted service lies beside the tests
+
+from scripted_service import FakeSettings, ScriptedService
+
+from gateway.api.app import create_app
+
+BASE = "http://127.0.0.1:8080"
+
+
+def client_of(app: object) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> ScriptedService:
+    return ScriptedService(FakeSettings(images_folder=tmp_path / "images"))
+
+
+@pytest.fixture
+async def client(service: ScriptedService) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(create_app(service)) as client:
+        yield client

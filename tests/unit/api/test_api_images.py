@@ -1,0 +1,395 @@
+"""`POST /v1/images/generations` over a scripted service."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from dataclasses import replace
+
+import httpx
+import pytest
+from scripted_service import (
+    PNG,
+    FakePolicies,
+    FakeServer,
+    ScriptedService,
+    decision,
+    delivered,
+    image,
+    withheld,
+)
+
+from gateway.api import schemas
+from gateway.api.app import create_app
+from gateway.errors import (
+    AuditUnavailable,
+    ClassifierUnavailable,
+    GatewayError,
+    GenerationFailed,
+    Overloaded,
+    RewriteFailed,
+    StageTimeout,
+)
+from gateway.outcomes import Blocked, Coverage, Delivered, Held, Partial, RewriteTrace
+from gateway.ports import ModelIdentity
+from gateway.requests import OutputFormat
+from policies.decision import Action, Stage
+
+PATH = "/v1/images/generations"
+
+
+async def test_a_picture_is_delivered_with_its_decisions(client: httpx.AsyncClient) -> None:
+    """A delivered picture comes as base64 with every decision and the log's head."""
+    response = await client.post(PATH, json={"prompt": "a red apple"})
+
+    assert response.status_code == 200
+    body = schemas.ImagesResponse.model_validate(response.json()).model_dump()
+    assert base64.b64decode(body["data"][0]["b64_json"]) == PNG
+    assert body["size"] == "64x64"
+    assert body["moderation"]["decisions"] == ["dec-1", "img-0"]
+    assert body["moderation"]["images"] == {"total": 1, "inspected": 1, "classifiers": ["opennsfw"]}
+    assert body["data"][0]["moderation"]["inspected"] is True
+    assert response.headers["x-imagegate-decision"] == "dec-1"
+    assert response.headers["x-imagegate-policy"] == "default@ab12cd34"
+    assert response.headers["x-imagegate-log-size"] == "42"
+    assert response.headers["x-imagegate-log-root"] == "ab" * 32
+
+
+async def test_every_parameter_reaches_the_service(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """What is accepted is passed on; nothing is dropped on the way."""
+    sent = {
+        "prompt": "a red apple", "model": "emoji", "n": 2, "size": "128x128", "seed": 2**63 - 2,
+        "negative_prompt": "pears", "num_inference_steps": 9, "guidance_scale": 3, "rewrite": "off",
+        "output_format": "webp", "output_compression": 40, "user": "u-1", "quality": "auto",
+        "background": "opaque", "moderation": "auto", "response_format": "b64_json",
+    }  # fmt: skip
+    response = await client.post(PATH, json=sent, headers={"x-request-id": "mine-1"})
+
+    assert response.status_code == 200, response.text
+    asked = service.requests[0]
+    assert (asked.n, asked.width, asked.height, asked.seed) == (2, 128, 128, 2**63 - 2)
+    assert (asked.negative_prompt, asked.steps, asked.guidance_scale) == ("pears", 9, 3.0)
+    assert (asked.rewrite, asked.output_format, asked.output_compression) == (False, OutputFormat.WEBP, 40)
+    assert asked.id == "mine-1"
+    assert asked.caller.actor == "local/u-1"
+    assert asked.deadline_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "  \n"}, "prompt"),
+        ({"prompt": "x" * 32_001}, "prompt"),
+        ({"prompt": 5}, "prompt"),
+        ({"prompt": None}, "prompt"),
+        ({"n": 0}, "n"),
+        ({"n": 11}, "n"),
+        ({"n": "2"}, "n"),
+        ({"n": True}, "n"),
+        ({"model": "dall-e-9"}, "model"),
+        ({"size": "64"}, "size"),
+        ({"size": "65x64"}, "size"),
+        ({"size": "63x64", "model": "plain"}, "size"),
+        ({"size": "512x512", "model": "plain"}, "size"),
+        ({"quality": "best"}, "quality"),
+        ({"quality": "high"}, "quality"),
+        ({"style": "vivid"}, "style"),
+        ({"background": "transparent"}, "background"),
+        ({"moderation": "low"}, "moderation"),
+        ({"moderation": "none"}, "moderation"),
+        ({"output_format": "gif"}, "output_format"),
+        ({"output_compression": 50}, "output_compression"),
+        ({"output_compression": 101, "output_format": "jpeg"}, "output_compression"),
+        ({"partial_images": 1}, "partial_images"),
+        ({"partial_images": 4, "stream": True}, "partial_images"),
+        ({"partial_images": 1, "stream": True, "model": "plain"}, "partial_images"),
+        ({"stream": True, "response_format": "url"}, "response_format"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": 2**63 - 1, "n": 2}, "seed"),
+        ({"seed": 1, "model": "plain"}, "seed"),
+        ({"negative_prompt": "x", "model": "plain"}, "negative_prompt"),
+        ({"num_inference_steps": 51}, "num_inference_steps"),
+        ({"guidance_scale": -1}, "guidance_scale"),
+        ({"rewrite": "on"}, "rewrite"),
+        ({"mask": "zzz-secret"}, "mask"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(
+    client: httpx.AsyncClient, service: ScriptedService, change: dict[str, object], param: str
+) -> None:
+    """A wrong, unknown or unsupported parameter is a 400 that names it, and nothing is run."""
+    response = await client.post(PATH, json={"prompt": "a red apple", **change})
+
+    assert response.status_code == 400, response.text
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["param"] == param
+    assert param in error["message"] or param == "model"
+    assert "zzz-secret" not in response.text
+    assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not valid JSON"),
+        (b"[1]", "must be a JSON object"),
+        (b'{"prompt": "SECRET', "not valid JSON"),
+        (b'{"prompt": "SECRET \\ud800"}', "lone surrogates"),
+        (b'{"prompt": "SECRET \xff"}', "UTF-8"),
+        (b'{"prompt": "a", "seed": 1e400}', "not valid JSON"),
+    ],
+)
+async def test_a_broken_body_is_explained_without_echo(
+    client: httpx.AsyncClient, content: bytes, words: str
+) -> None:
+    """A body that is no JSON object is a 400 that says why and repeats nothing."""
+    response = await client.post(PATH, content=content, headers={"content-type": "application/json"})
+
+    assert response.status_code == 400
+    assert words in response.json()["error"]["message"]
+    assert "SECRET" not in response.text
+
+
+async def test_a_body_that_is_not_json_by_type_is_refused(client: httpx.AsyncClient) -> None:
+    """A form or plain text, which any web page can send unasked, is refused."""
+    response = await client.post(PATH, content=b'{"prompt": "a"}', headers={"content-type": "text/plain"})
+    assert response.status_code == 400
+    assert "Content-Type" in response.json()["error"]["message"]
+
+
+async def test_a_large_body_is_refused_whether_announced_or_not(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """More than the limit is a 413, by its header or by counting."""
+
+    async def chunks() -> object:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    headers = {"content-type": "application/json"}
+    announced = await client.post(PATH, content=b"x" * 1_000_001, headers=headers)
+    counted = await client.post(PATH, content=chunks(), headers=headers)
+    assert (announced.status_code, counted.status_code) == (413, 413)
+    assert announced.json()["error"]["code"] == "content_too_large"
+    assert service.requests == []
+
+
+async def test_a_block_is_a_400_that_is_not_retried(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """A block names stage, categories, decision and public reason, and forbids the retry."""
+    found = decision(Action.BLOCK, id="dec-9")
+    service.answer = lambda _: Blocked(Stage.PROMPT, found, "It shows harm.")
+    response = await client.post(PATH, json={"prompt": "bad words"})
+
+    assert response.status_code == 400
+    assert response.headers["x-should-retry"] == "false"
+    assert response.headers["x-imagegate-decision"] == "dec-9"
+    error = response.json()["error"]
+    schemas.ErrorBody.model_validate(response.json())
+    assert (error["type"], error["code"]) == ("image_generation_user_error", "moderation_blocked")
+    assert error["param"] is None
+    assert error["moderation_details"] == {
+        "moderation_stage": "input",
+        "categories": ["violence/graphic"],
+    }
+    assert error["moderation"]["decision"] == "dec-9"
+    assert error["moderation"]["reason"] == "It shows harm."
+    assert "bad words" not in response.text
+
+
+async def test_blocked_pictures_are_an_output_block(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """When every picture is withheld the block says `output` and names each one."""
+    found = decision(Action.BLOCK, Stage.IMAGE, id="img-0")
+    service.answer = lambda _: Blocked(
+        Stage.IMAGE, found, "It shows harm.", withheld=(withheld(0), withheld(1)), coverage=Coverage(2, 2)
+    )
+    error = (await client.post(PATH, json={"prompt": "x", "n": 2})).json()["error"]
+    assert error["moderation_details"]["moderation_stage"] == "output"
+    assert [entry["index"] for entry in error["moderation"]["withheld"]] == [0, 1]
+
+
+async def test_held_has_its_own_code(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """A held request is a 400 `moderation_held` that is not retried."""
+    service.answer = lambda _: Held(Stage.PROMPT, decision(Action.HOLD), "A person looks at it.")
+    response = await client.post(PATH, json={"prompt": "x"})
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "moderation_held"
+    assert response.headers["x-should-retry"] == "false"
+
+
+async def test_partial_delivers_the_clean_and_names_the_rest(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """With n = 3 and one withheld, two pictures leave and the third is named with its reason."""
+    service.answer = lambda r: Partial(
+        (image(0, request=r), image(2, request=r)), (withheld(1),), decision(), None, Coverage(3, 3)
+    )
+    body = (await client.post(PATH, json={"prompt": "x", "n": 3})).json()
+    assert [entry["moderation"]["index"] for entry in body["data"]] == [0, 2]
+    assert body["moderation"]["outcome"] == "partial"
+    assert body["moderation"]["withheld"] == [
+        {
+            "index": 1,
+            "decision": "img-1",
+            "action": "block",
+            "categories": ["violence/graphic"],
+            "reason": "It shows harm.",
+        }
+    ]
+
+
+async def test_a_rewritten_prompt_is_shown(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """Whenever the prompt was rewritten every picture carries the revised one."""
+    trace = RewriteTrace(
+        'a "calm" scene', 1, ("no-harm",), ("violence",), ModelIdentity("rewriter", "smollm2", "1")
+    )
+    service.answer = lambda r: replace(delivered(r), rewrite=trace)
+    body = (await client.post(PATH, json={"prompt": "x", "n": 2})).json()
+    assert [entry["revised_prompt"] for entry in body["data"]] == ['a "calm" scene'] * 2
+    assert body["moderation"]["action"] == "rewrite"
+    assert body["moderation"]["rewrite"]["attempts"] == 1
+
+
+async def test_an_unjudged_picture_says_so(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """A picture that no classifier saw is never called inspected."""
+    service.answer = lambda r: Delivered(
+        (replace(image(request=r), decision=None),), decision(), None, Coverage(1, 0)
+    )
+    body = (await client.post(PATH, json={"prompt": "x"})).json()
+    assert body["data"][0]["moderation"]["inspected"] is False
+    assert body["data"][0]["moderation"]["decision"] is None
+    assert body["moderation"]["images"]["inspected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Overloaded("full", retry_after_s=0.25), 503),
+        (ClassifierUnavailable("down", retry_after_s=2), 503),
+        (AuditUnavailable("down", retry_after_s=1), 503),
+        (RewriteFailed("bad"), 502),
+        (GenerationFailed("bad"), 502),
+        (StageTimeout("late"), 504),
+    ],
+)
+async def test_our_own_failures_have_their_status(
+    client: httpx.AsyncClient, service: ScriptedService, error: GatewayError, status: int
+) -> None:
+    """Each failure answers with its documented status and retry headers, and without a picture."""
+
+    def fail(_: object) -> None:
+        raise error
+
+    service.answer = fail
+    response = await client.post(PATH, json={"prompt": "x"})
+    assert response.status_code == status
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+    if error.retry_after_s is not None:
+        assert int(response.headers["retry-after"]) >= error.retry_after_s
+        assert int(response.headers["retry-after-ms"]) == error.retry_after_s * 1000
+
+
+async def test_an_unforeseen_error_tells_nothing(
+    client: httpx.AsyncClient, service: ScriptedService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Any other exception is a 500 with an id; neither answer nor log quotes it."""
+
+    def fail(_: object) -> None:
+        raise KeyError("SECRET prompt")
+
+    service.answer = fail
+    response = await client.post(PATH, json={"prompt": "SECRET prompt"})
+    assert response.status_code == 500
+    assert "SECRET" not in response.text + caplog.text
+    assert "Incident" in response.json()["error"]["message"]
+    assert any(getattr(r, "fields", {}).get("class") == "KeyError" for r in caplog.records)
+
+
+async def test_moderation_low_selects_what_the_operator_allows(service: ScriptedService) -> None:
+    """`moderation: low` runs the operator's looser policy, only when there is one."""
+    service.settings = replace(service.settings, policies=FakePolicies(low="permissive"))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=create_app(service)), base_url="http://localhost"
+    ) as client:
+        assert (await client.post(PATH, json={"prompt": "x", "moderation": "low"})).status_code == 200
+        assert (await client.post(PATH, json={"prompt": "x"})).status_code == 200
+    assert [asked.caller.policy for asked in service.requests] == ["permissive", None]
+
+
+async def test_a_picture_by_url_can_be_fetched(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """`url` gives an address with an unguessable name that serves the very bytes."""
+    body = (await client.post(PATH, json={"prompt": "x", "n": 2, "response_format": "url"})).json()
+    urls = [entry["url"] for entry in body["data"]]
+    assert len(set(urls)) == 2
+    assert all(url.startswith("http://127.0.0.1:8080/v1/images/files/") for url in urls)
+    picture = await client.get(urls[0])
+    assert picture.content == PNG
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.headers["x-content-type-options"] == "nosniff"
+    head = await client.head(urls[0])
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(PNG))
+
+
+async def test_an_expired_or_guessed_address_is_not_found(service: ScriptedService) -> None:
+    """When its time is over a picture is gone; no other file of the folder can be read."""
+    service.settings = replace(
+        service.settings, server=FakeServer(image_url_ttl_s=0.05, public_url="https://pictures.example")
+    )
+    app = create_app(service)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
+    ) as client:
+        body = (await client.post(PATH, json={"prompt": "x", "response_format": "url"})).json()
+        url = body["data"][0]["url"]
+        assert url.startswith("https://pictures.example/v1/images/files/")
+        name = url.rsplit("/", 1)[1]
+        (service.settings.images_folder / "other.txt").write_text("SECRET")
+        await asyncio.sleep(0.06)
+        for wanted in (name, "other.txt", "..%2Fother.txt", "a" * 22 + ".png"):
+            assert (await client.get(f"/v1/images/files/{wanted}")).status_code == 404
+        assert app.state.edge.files.sweep() == 1
+        assert [file.name for file in service.settings.images_folder.iterdir()] == ["other.txt"]
+
+
+async def test_a_client_that_leaves_cancels_the_work(service: ScriptedService) -> None:
+    """When the connection closes, generation is cancelled and has ended before the call returns."""
+    running = asyncio.Event()
+
+    async def endless(_: object) -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    service.answer = endless
+    app = create_app(service)
+    sent: list[dict[str, object]] = []
+    messages = iter([{"type": "http.request", "body": b'{"prompt": "x"}', "more_body": False}])
+
+    async def receive() -> dict[str, object]:
+        message = next(messages, None)
+        if message is None:
+            await running.wait()
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")], "http_version": "1.1",
+        "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
+        "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert service.cancelled == 1
+    assert app.state.edge.admission.in_flight == 0
+    assert all(message.get("status") != 200 for message in sent)
