@@ -17,13 +17,13 @@ from policies.checks import CHECKS
 from policies.checks.context import CheckContext, Problem
 from policies.checks.uncovered_category import covers
 from policies.checks.unreasoned_fail_open import is_expired
-from policies.conditions import compile_condition, compile_lock, routes_of
+from policies.conditions import compile_condition, compile_lock, leaf_key, routes_of
 from policies.decision import Action, Mode, PolicyRef, Stage
 from policies.document import PolicyDocument, RuleDocument, StageDocument
 from policies.errors import Diagnostic, PolicyError
-from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges
+from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges, compiled_stage
 from policies.loader import Loaded
-from policies.locks import LOCKS
+from policies.locks import LOCKED_FAMILIES, LOCKS, Lock, lock_key
 from policies.policy import ClassifierUse, Policy, StagePlan
 from policies.revision import revision_of
 
@@ -92,15 +92,15 @@ def _plan(context: CheckContext, written: StageDocument) -> StagePlan:
 def _stage(
     context: CheckContext, stage: Stage, written: StageDocument, plan: StagePlan, bands: Mapping[str, Edges]
 ) -> CompiledStage:
-    rules = [_locked_rule(index) for index in range(len(LOCKS))]
+    rules = [_locked_rule(lock) for lock in LOCKS]
     rules += [_rule(rule) for rule in written.rules if rule.mode != "off"]
     known = set(CATEGORIES).union(*(card.categories for card in context.cards_at(stage)))
     leaves = (leaf for rule in written.rules for _path, leaf in rule.when.leaves(()))
-    return CompiledStage(
+    return compiled_stage(
         planned=tuple(use.name for use in plan.classifiers),
         tolerated=frozenset(use.name for use in plan.classifiers if use.on_failure == "allow"),
-        rules=tuple(sorted(rules, key=lambda rule: -rule.action)),  # stable: the file's order among equals
-        routes=MappingProxyType({category: routes_of(category, bands) for category in sorted(known)}),
+        rules=rules,
+        routes={category: routes_of(category, bands) for category in known},
         route_of=lambda category: routes_of(category, bands),
         by_classifier=frozenset(leaf.classifier for leaf in leaves if leaf.classifier is not None),
     )
@@ -116,12 +116,21 @@ def _rule(rule: RuleDocument) -> CompiledRule:
         ref=rule.ref or "",
         locked=False,
         condition=compile_condition(rule.when),
+        keys=frozenset(leaf_key(leaf) for _path, leaf in rule.when.leaves(())),
     )
 
 
-def _locked_rule(index: int) -> CompiledRule:
-    lock = LOCKS[index]
-    return CompiledRule(lock.id, Action.BLOCK, Mode.ENFORCE, lock.reason, "", True, compile_lock(lock))
+def _locked_rule(lock: Lock) -> CompiledRule:
+    return CompiledRule(
+        id=lock.id,
+        action=Action.BLOCK,
+        mode=Mode.ENFORCE,
+        reason=lock.reason,
+        ref="",
+        locked=True,
+        condition=compile_lock(lock),
+        keys=frozenset(lock_key(family) for family in lock.families),
+    )
 
 
 def _uncovered_locked(context: CheckContext) -> tuple[str, ...]:
@@ -129,6 +138,5 @@ def _uncovered_locked(context: CheckContext) -> tuple[str, ...]:
     lacking = []
     for stage, _path, _written in context.stages():
         cards = context.cards_at(stage)
-        families = dict.fromkeys(family for lock in LOCKS for family in lock.families)
-        lacking += [f"{stage.value}: {family}" for family in families if not covers(cards, family)]
+        lacking += [f"{stage.value}: {family}" for family in LOCKED_FAMILIES if not covers(cards, family)]
     return tuple(lacking)

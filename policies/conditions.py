@@ -21,12 +21,14 @@ def compile_condition(written: ConditionDocument) -> Condition:
         return _any([compile_condition(child) for child in written.any_of])
     if written.all_of is not None:
         return _all([compile_condition(child) for child in written.all_of])
-    assert written.category is not None
     assert written.at_least is not None
-    level = Severity[written.at_least.upper()].value
-    if written.classifier is None:
-        return _leaf(written.category, level)
-    return _leaf(classifier_key(written.category, written.classifier), level)
+    return _leaf(leaf_key(written), Severity[written.at_least.upper()].value)
+
+
+def leaf_key(leaf: ConditionDocument) -> str:
+    """Return the key that a condition on a category reads."""
+    assert leaf.category is not None
+    return leaf.category if leaf.classifier is None else classifier_key(leaf.category, leaf.classifier)
 
 
 def compile_lock(lock: Lock) -> Condition:

@@ -126,7 +126,7 @@ class RuleDocument(_Strict):
         leaves = sum(1 for _leaf in self.when.leaves(()))
         if leaves > MAX_LEAVES or self.when.depth > MAX_NESTING:
             raise ValueError(
-                f"a rule holds at most {MAX_LEAVES} categories, nested {MAX_NESTING} deep: split it into several"
+                f"a rule holds at most {MAX_LEAVES} categories, nested {MAX_NESTING} deep; make several of it"
             )
         return self
 

@@ -8,7 +8,7 @@ condition asks for at least `low`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -34,6 +34,8 @@ Route: TypeAlias = tuple[float, Edges, tuple[str, ...]]
 Routes: TypeAlias = tuple[Route, ...]
 
 _SEVERITIES: Final = tuple(Severity)
+_FEW_PEAKS: Final = 6
+"""Above it, running every rule is quicker than finding those that are touched (benchmarks/policy.py)."""
 
 FAILURE_PREFIX: Final = "failure/"
 UNCHECKED_REASON: Final = (
@@ -51,7 +53,10 @@ DEFAULT_REASONS: Final[Mapping[Action, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """One rule ready to run; `reason` is the public text, never empty unless the action is allow."""
+    """One rule ready to run; `reason` is the public text, never empty unless the action is allow.
+
+    `keys` are those of all its leaves: without a peak under one of them the rule can't match.
+    """
 
     id: str
     action: Action
@@ -60,22 +65,50 @@ class CompiledRule:
     ref: str
     locked: bool
     condition: Condition
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledStage:
-    """Everything that a stage's decision needs.
+    """Everything that a stage's decision needs; made by `compiled_stage`.
 
     All of `planned` must have looked; one in `tolerated` may fail and only degrades. `routes` serves the
-    known categories, `route_of` any other. `rules` stand strictest first, then in the file's order.
+    known categories, `route_of` any other; `floors` is each known category's lowest edge. `rules` stand
+    strictest first, then in the file's order; `rules_by_key` holds their positions, by the keys they read.
     """
 
     planned: tuple[str, ...]
     tolerated: frozenset[str]
     rules: tuple[CompiledRule, ...]
+    rules_by_key: Mapping[str, tuple[int, ...]]
+    floors: Mapping[str, float]
     routes: Mapping[str, Routes]
     route_of: Callable[[str], Routes]
     by_classifier: frozenset[str]
+
+
+def compiled_stage(
+    *,
+    planned: tuple[str, ...],
+    tolerated: frozenset[str],
+    rules: Iterable[CompiledRule],
+    routes: Mapping[str, Routes],
+    route_of: Callable[[str], Routes],
+    by_classifier: frozenset[str],
+) -> CompiledStage:
+    """Return the stage with its rules in order and its lookups filled."""
+    ordered = tuple(sorted(rules, key=lambda rule: -rule.action))  # stable: the file's order among equals
+    keys = {key for rule in ordered for key in rule.keys}
+    return CompiledStage(
+        planned=planned,
+        tolerated=tolerated,
+        rules=ordered,
+        rules_by_key={key: tuple(i for i, rule in enumerate(ordered) if key in rule.keys) for key in keys},
+        floors={category: min(floor for floor, _edges, _keys in filed) for category, filed in routes.items()},
+        routes=routes,
+        route_of=route_of,
+        by_classifier=by_classifier,
+    )
 
 
 def evaluate(
@@ -98,7 +131,7 @@ def evaluate(
 
     enforced = list(failed)
     shadow: list[RuleHit] = []
-    for rule in stage.rules:
+    for rule in _touched(stage, peaks):
         evidence = rule.condition(peaks)
         if evidence is not None:
             hit = _hit(rule, evidence)
@@ -114,6 +147,14 @@ def evaluate(
         decision_id, at, verdict, action, tuple(enforced), tuple(shadow), degraded, bool(failed), ref,
         findings, severities, reason,
     )  # fmt: skip
+
+
+def _touched(stage: CompiledStage, peaks: Peaks) -> Iterable[CompiledRule]:
+    """Return, in order, the rules that read any of the peaks; the rest can't match."""
+    if len(peaks) > _FEW_PEAKS:
+        return stage.rules
+    by_key, rules = stage.rules_by_key, stage.rules
+    return [rules[index] for index in sorted({index for key in peaks for index in by_key.get(key, ())})]
 
 
 def with_missing(stage: CompiledStage, findings: Findings) -> Findings:
@@ -146,19 +187,18 @@ def _peaks(stage: CompiledStage, signals: tuple[Signal, ...]) -> tuple[Peaks, di
     """File each signal that reaches its lowest edge; several views or classifiers: the strongest stays."""
     peaks: Peaks = {}
     severities: dict[str, Severity] = {}
-    routes_by_category = stage.routes
+    floors = stage.floors
     for signal in signals:
-        score = signal.score
-        routes = routes_by_category.get(signal.category)
-        if routes is None:
-            routes = stage.route_of(signal.category)
-        for floor, edges, keys in routes:
+        score, category = signal.score, signal.category
+        if score < floors.get(category, 0.0):
+            continue
+        for floor, edges, keys in stage.routes.get(category) or stage.route_of(category):
             if score < floor:
                 continue
             level = 3 if score >= edges[2] else 2 if score >= edges[1] else 1
             peak = (level, score, signal, edges)
-            if keys[0] == signal.category and level > severities.get(keys[0], 0):
-                severities[keys[0]] = _SEVERITIES[level]
+            if keys[0] == category and level > severities.get(category, 0):
+                severities[category] = _SEVERITIES[level]
             for key in keys:
                 held = peaks.get(key)
                 if held is None or level > held[0] or (level == held[0] and score > held[1]):
