@@ -89,7 +89,7 @@ class Store:
         try:
             head = verifier.open(note)
             frontier = Frontier.from_bytes(size, peaks)
-        except (NoteInvalid, ValueError) as cause:
+        except (NoteInvalid, TypeError, ValueError) as cause:
             raise AuditCorrupt(f"the signed head at {size} is broken: {cause}") from cause
         if head != Head(size, root) or frontier.root() != root:
             raise AuditCorrupt(f"the signed head at {size} does not fit what is stored beside it")

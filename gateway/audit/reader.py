@@ -1,0 +1,218 @@
+"""Reading the log: filters, paging, one record, a request's trail, and unsealing. It can't write.
+
+Whoever unseals must first append an `access` record; this module only opens the box.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from gateway.audit.schema import connect_reader
+from gateway.audit.sealing import SealBroken, Sealer
+from gateway.errors import AuditUnavailable, NotFound, RequestInvalid
+
+MAX_LIMIT: Final = 500
+_COLUMNS: Final = "idx, id, type, leaf, body"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """What to list; every given field must fit. Times are µs UTC, `from_us` included, `to_us` not."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+    request_id: str | None = None
+    stage: str | None = None
+    action: str | None = None
+    category: str | None = None
+    rule: str | None = None
+    policy_revision: str | None = None
+    tenant: str | None = None
+    type: str | None = None
+    degraded: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record as it is stored: its index, its leaf (32 bytes), and the exact hashed bytes."""
+
+    index: int
+    id: str
+    type: str
+    leaf: bytes
+    body: bytes
+
+    @property
+    def public(self) -> dict[str, Any]:
+        """The public part, parsed."""
+        parsed: dict[str, Any] = orjson.loads(self.body)
+        return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Records in the asked order; `next_cursor` continues after the last, None at the end."""
+
+    records: tuple[StoredRecord, ...]
+    next_cursor: int | None
+
+
+class AuditReader:
+    """A read-only view of a log that may be written meanwhile. Thread-safe; one query at a time."""
+
+    def __init__(self, database: Path, sealer: Sealer | None = None) -> None:
+        """Open `database`; without `sealer` nothing can be unsealed.
+
+        Raises:
+            ConfigurationError: there is no log.
+        """
+        self._connection = connect_reader(database)
+        self._lock = threading.Lock()
+        self._sealer = sealer
+
+    def records(
+        self,
+        filters: RecordFilter | None = None,
+        *,
+        cursor: int | None = None,
+        limit: int = 50,
+        oldest_first: bool = False,
+    ) -> RecordPage:
+        """Return up to `limit` (1..500) records, newest first, continuing after `cursor` (an index).
+
+        Paging is stable: a record that is written meanwhile never moves another to a second page.
+
+        Raises:
+            RequestInvalid: `limit` is out of range.
+            AuditUnavailable: the log can't be read.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise RequestInvalid(f"limit must be within 1 and {MAX_LIMIT}", param="limit")
+        conditions, values = _conditions(filters or RecordFilter())
+        if cursor is not None:
+            conditions.append("idx > ?" if oldest_first else "idx < ?")
+            values.append(cursor)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = "ASC" if oldest_first else "DESC"
+        rows = self._query(
+            f"SELECT {_COLUMNS} FROM records {where} ORDER BY idx {order} LIMIT ?",  # noqa: S608 - our own words
+            [*values, limit + 1],
+        )
+        records = tuple(StoredRecord(*row) for row in rows[:limit])
+        return RecordPage(records, records[-1].index if len(rows) > limit else None)
+
+    def get(self, record_id: str, *, tenant: str | None = None) -> StoredRecord:
+        """Return one record by its id; with `tenant`, only if it is that tenant's.
+
+        Raises:
+            NotFound: no such record.
+            AuditUnavailable: the log can't be read.
+        """
+        rows = self._query(
+            f"SELECT {_COLUMNS} FROM records WHERE id = ? AND (?2 IS NULL OR tenant = ?2)",  # noqa: S608 - our own words
+            [record_id, tenant],
+        )
+        if not rows:
+            raise NotFound("no such audit record", param="id")
+        return StoredRecord(*rows[0])
+
+    def trail(self, request_id: str) -> tuple[StoredRecord, ...]:
+        """Return all records of one request, oldest first; empty when there are none.
+
+        Raises:
+            AuditUnavailable: the log can't be read.
+        """
+        rows = self._query(
+            f"SELECT {_COLUMNS} FROM records WHERE request_id = ? ORDER BY idx",  # noqa: S608 - our own words
+            [request_id],
+        )
+        return tuple(StoredRecord(*row) for row in rows)
+
+    def unseal(self, record_id: str) -> dict[str, str]:
+        """Return the sealed fields of a record. The caller has recorded the access before.
+
+        Raises:
+            NotFound: no such record, nothing sealed in it, or its key was destroyed.
+            AuditUnavailable: no master key, a wrong one, altered bytes, or the log can't be read.
+        """
+        record = self.get(record_id)
+        rows = self._query(
+            "SELECT box, wrapped FROM sealed LEFT JOIN sealed_keys USING (idx) WHERE idx = ?", [record.index]
+        )
+        if not rows:
+            raise NotFound("this record has no sealed part", param="id")
+        box, wrapped = rows[0]
+        if wrapped is None:
+            raise NotFound("the sealed part of this record was erased", param="id")
+        if self._sealer is None:
+            raise AuditUnavailable("this process has no key for sealed parts")
+        try:
+            commitment = record.public["sealed"]["commitment"]
+            return self._sealer.unseal(record.id, record.type, box, wrapped, commitment)
+        except (SealBroken, KeyError) as cause:
+            raise AuditUnavailable("the sealed part does not open: wrong key, or altered") from cause
+
+    def size(self) -> int:
+        """Return the number of records.
+
+        Raises:
+            AuditUnavailable: the log can't be read.
+        """
+        return int(self._query("SELECT coalesce(max(idx) + 1, 0) FROM records", [])[0][0])
+
+    def checkpoint(self) -> str | None:
+        """Return the newest signed head in the database.
+
+        Raises:
+            AuditUnavailable: the log can't be read.
+        """
+        rows = self._query("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1", [])
+        return str(rows[0][0]) if rows else None
+
+    def close(self) -> None:
+        """Close; idempotent."""
+        with self._lock:
+            self._connection.close()
+
+    def _query(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        try:
+            with self._lock:
+                return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as cause:
+            raise AuditUnavailable("the audit log can't be read") from cause
+
+
+def _conditions(filters: RecordFilter) -> tuple[list[str], list[object]]:
+    """The WHERE terms; the literal ones let SQLite use the partial indexes of `schema`."""
+    conditions: list[str] = []
+    values: list[object] = []
+    for condition, value in (
+        ("time_us >= ?", filters.from_us),
+        ("time_us < ?", filters.to_us),
+        ("request_id = ?", filters.request_id),
+        ("stage = ?", filters.stage),
+        ("action = ?", filters.action),
+        ("type = ?", filters.type),
+        ("tenant = ?", filters.tenant),
+        ("policy_revision = ?", filters.policy_revision),
+        ("idx IN (SELECT idx FROM marks WHERE kind = 'category' AND value = ?)", filters.category),
+        ("idx IN (SELECT idx FROM marks WHERE kind = 'rule' AND value = ?)", filters.rule),
+        ("degraded = ?", None if filters.degraded is None else int(filters.degraded)),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if filters.action not in {None, "allow"}:
+        conditions.append("action <> 'allow'")
+    if filters.type not in {None, "decision"}:
+        conditions.append("type <> 'decision'")
+    if filters.degraded:
+        conditions.append("degraded = 1")
+    return conditions, values
