@@ -140,7 +140,8 @@ def _fetch(hub_id: str, revision: str | None, *, offline: bool) -> Path:
         raise ClassifierConfigError(f"{hub_id}@{revision[:12]} is not in the local cache: {mend}") from error
     except (HfHubHTTPError, OSError) as error:
         raise ClassifierConfigError(
-            f"{hub_id}@{revision[:12]} can't be fetched ({type(error).__name__}): check the id and the network"
+            f"{hub_id}@{revision[:12]} can't be fetched ({type(error).__name__}): "
+            "check the id and the network"
         ) from error
 
 

@@ -1,0 +1,178 @@
+"""A word list: terms with category and severity, found as whole words in one pass.
+
+Duty: say which listed terms a text holds, and where. It measures words, not meaning: a list finds little of
+what people judge harmful and flags harmless uses, so it adds a signal and can't be the classifier.
+
+The default list (`wordlist.json`, written for this project, Apache-2.0) covers English broadly and thirty
+languages thinly. Blind spots: paraphrase, languages and dialects outside the list, reclaimed words,
+inflections beyond those listed. Disguised spelling is the business of `classifiers.normalize`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from classifiers.protocol import ClassifierCard, ClassifierConfigError
+from classifiers.registry import parse_options
+from classifiers.signals import Modality, Signal, Span
+from classifiers.text.terms import Entry, TermList, automaton, digest, expanded, flattened
+
+KIND: Final = "wordlist"
+
+
+class WordlistOptions(BaseModel):
+    """`languages` keeps only these parts of the default list; `default_list: false` leaves it out.
+
+    `extra` adds lists of the operator's own (`*` at a term's end allows any ending). `allow` names harmless
+    terms or phrases: what lies inside one does not count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default_list: bool = True
+    languages: list[str] | None = None
+    extra: list[TermList] = []
+    allow: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
+
+
+class WordlistClassifier:
+    """Emits, per category found, one signal with the highest score of its terms and all their spans."""
+
+    def __init__(self, name: str, options: WordlistOptions) -> None:
+        lists = list(options.extra)
+        allow = list(options.allow)
+        if options.default_list:
+            default, harmless = default_lists()
+            lists += _chosen(name, default, options.languages)
+            allow += harmless
+        elif options.languages is not None:
+            raise ClassifierConfigError(
+                f"classifier {name!r}, option languages: it chooses from the default list, which is off"
+            )
+        if not lists:
+            raise ClassifierConfigError(f"classifier {name!r}: no list is left; give one under extra")
+        entries = expanded(lists, allow)
+        self._automaton = automaton(entries)
+        self._card = ClassifierCard(
+            name=name,
+            kind=KIND,
+            revision="words-" + digest(entries),
+            modality=Modality.TEXT,
+            categories=frozenset(listed.category for listed in lists),
+            languages=tuple(sorted({listed.language for listed in lists})),
+            licence="Apache-2.0",
+            calibrated=False,
+            description="Whole-word matches of listed terms with category and severity.",
+        )
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> WordlistClassifier:
+        """Build from settings.
+
+        Raises:
+            ClassifierConfigError: an unknown option, category or language, or no list at all.
+        """
+        return cls(name, parse_options(WordlistOptions, name, KIND, options))
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is."""
+        return self._card
+
+    def classify(self, batch: Sequence[str]) -> list[tuple[Signal, ...]]:
+        """Return the signals of each text; a category without a match is silent. Linear in the text."""
+        return [self._measure(text) for text in batch]
+
+    def _measure(self, text: str) -> tuple[Signal, ...]:
+        flat, offsets = flattened(text)
+        found: dict[str, tuple[float, list[Span]]] = {}
+        for start, end, entry in self._matches(flat):
+            assert entry.category is not None
+            span = Span(start, end) if offsets is None else Span(offsets[start], offsets[end - 1] + 1)
+            score, spans = found.get(entry.category, (0.0, []))
+            spans.append(span)
+            found[entry.category] = (max(score, entry.score), spans)
+        return tuple(
+            Signal(category, score, self._card.name, self._card.revision, spans=_merged(spans))
+            for category, (score, spans) in sorted(found.items())
+        )
+
+    def _matches(self, flat: str) -> list[tuple[int, int, Entry]]:
+        hits: list[tuple[int, int, Entry]] = []
+        harmless: list[tuple[int, int]] = []
+        for last, entries in self._automaton.iter(flat):
+            end = last + 1
+            for entry in entries:
+                start = end - entry.length
+                if entry.start_bound and start > 0 and flat[start - 1].isalnum():
+                    continue
+                if entry.end_bound and end < len(flat) and flat[end].isalnum():
+                    continue
+                stop = _word_end(flat, end) if entry.any_ending else end
+                if entry.category is None:
+                    harmless.append((start, stop))
+                else:
+                    hits.append((start, stop, entry))
+        if harmless and hits:
+            return _outside(hits, harmless)
+        return hits
+
+
+@functools.cache
+def default_lists() -> tuple[tuple[TermList, ...], tuple[str, ...]]:
+    """The shipped lists and the shipped harmless phrases."""
+    shipped = json.loads(resources.files("classifiers.text").joinpath("wordlist.json").read_text("utf-8"))
+    return tuple(TermList(**listed) for listed in shipped["lists"]), tuple(shipped["allow"])
+
+
+def _chosen(name: str, lists: Iterable[TermList], languages: list[str] | None) -> list[TermList]:
+    if languages is None:
+        return list(lists)
+    chosen = [listed for listed in lists if listed.language in languages]
+    missing = set(languages) - {listed.language for listed in chosen}
+    if missing:
+        known = ", ".join(sorted({listed.language for listed in lists}))
+        raise ClassifierConfigError(
+            f"classifier {name!r}, option languages: no list for {', '.join(sorted(missing))}; known: {known}"
+        )
+    return chosen
+
+
+def _word_end(flat: str, at: int) -> int:
+    """Where the word ends that runs on at `at`; words over 40 letters are cut there, so it stays linear."""
+    stop = min(len(flat), at + 40)
+    while at < stop and flat[at].isalpha():
+        at += 1
+    return at
+
+
+def _outside(
+    hits: list[tuple[int, int, Entry]], harmless: list[tuple[int, int]]
+) -> list[tuple[int, int, Entry]]:
+    """Hits that do not lie inside a harmless phrase; one sweep over both, sorted by start."""
+    kept, at, reach = [], 0, -1
+    harmless.sort()
+    for start, end, entry in sorted(hits, key=lambda hit: hit[:2]):
+        while at < len(harmless) and harmless[at][0] <= start:
+            reach = max(reach, harmless[at][1])
+            at += 1
+        if end > reach:
+            kept.append((start, end, entry))
+    return kept
+
+
+def _merged(spans: list[Span]) -> tuple[Span, ...]:
+    """Sorted, overlaps joined."""
+    made: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if made and span.start < made[-1].end:
+            made[-1] = Span(made[-1].start, max(made[-1].end, span.end))
+        else:
+            made.append(span)
+    return tuple(made)
