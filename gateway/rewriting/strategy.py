@@ -1,0 +1,153 @@
+"""What the language model is asked: the few-shot frames, and the task that one request becomes.
+
+Duty: words. It knows no model, no tokens and no policy; what it asks for is judged again afterwards. A frame
+is trusted text of ours or of the operator's; a prompt only ever enters it as the content of one user turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gateway.errors import RewriteFailed
+from gateway.ports import RewriteRequest
+from gateway.rewriting.cutting import cut, has_subject
+
+
+class Strategy(StrEnum):
+    """How a prompt is mended: `INSTRUCT` asks the model, `CUT` takes the words at fault away first."""
+
+    INSTRUCT = "instruct"
+    CUT = "cut"
+
+
+class FrameName(StrEnum):
+    """The two conversations a task can stand in."""
+
+    REMOVE = "remove"
+    DETAILS = "details"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the prompt: a system text and turns of (user, assistant)."""
+
+    system: str
+    turns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTask:
+    """One answer wanted of the model.
+
+    `user` is the content of the last user turn. `start` is put in the model's mouth: the answer begins with
+    it. In the details frame the model only adds at most `max_new_tokens` of visual details to it.
+    """
+
+    frame: FrameName
+    user: str
+    start: str
+    max_new_tokens: int
+
+
+REMOVE: Final = Frame(
+    system=(
+        "You clean up prompts for an image generator. Keep the subject and the place, leave out what is "
+        "named, and answer with the new prompt alone, on one line."
+    ),
+    turns=(
+        ("Leave out violence: two knights hitting each other in a courtyard",
+         "two knights standing side by side in a sunny courtyard"),
+        ("Leave out profanity: a goddamn old truck in the desert",
+         "an old truck in the desert, golden evening light"),
+        ("Leave out sexual: a seductive singer on a stage",
+         "a singer in an elegant coat on a stage, warm spotlights"),
+        ("Leave out harassment: an annoying fool riding a bicycle",
+         "a cheerful person riding a bicycle through a park"),
+    ),
+)  # fmt: skip
+
+DETAILS: Final = Frame(
+    system="You add a few harmless visual details to picture ideas, on one line.",
+    turns=(
+        ("a dog in a park", "a dog in a park, golden afternoon light, fresh green grass."),
+        ("a bicycle against a wall", "a bicycle against a wall, warm brick texture, long soft shadows."),
+        ("an old man reading", "an old man reading, cozy armchair, gentle lamp light."),
+        ("two people at a party", "two people at a party, colorful paper lanterns, bright evening sky."),
+        ("a train", "a train, polished red metal, clear morning air."),
+    ),
+)  # fmt: skip
+
+FRAMES: Final[Mapping[FrameName, Frame]] = {FrameName.REMOVE: REMOVE, FrameName.DETAILS: DETAILS}
+
+_MILD: Final = "Leave out {what}: {prompt}"
+_STRONG: Final = "Leave out every trace of {what} and keep only what is harmless and peaceful: {prompt}"
+_NOTHING_LEFT: Final = "nothing is left of the prompt without the words at fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Turns a request into a task for the model, or into the answer itself.
+
+    `max_new_tokens` bounds an answer of the remove frame, `detail_tokens` the added details (0 = none).
+    """
+
+    strategy: Strategy
+    max_new_tokens: int
+    detail_tokens: int
+
+    def plan(self, request: RewriteRequest) -> ChatTask | str:
+        """Return the task, or the finished answer where no model is needed.
+
+        With spans, `CUT` cuts them, then asks for details around what is left on the first attempt and for
+        nothing on a later one; `INSTRUCT` asks the model first and cuts on a later attempt. Without spans
+        both ask the model, in stronger words on a later attempt.
+
+        Raises:
+            RewriteFailed: hardly anything is left after cutting.
+        """
+        cuts = bool(request.spans) and (self.strategy is Strategy.CUT or request.attempt > 0)
+        if not cuts:
+            wording = _MILD if request.attempt == 0 else _STRONG
+            prompt = " ".join(request.prompt.split())
+            user = wording.format(what=_named(request.categories), prompt=prompt)
+            return ChatTask(FrameName.REMOVE, user, "", self.max_new_tokens)
+        left = cut(request.prompt, request.spans)
+        if not has_subject(left):
+            raise RewriteFailed(_NOTHING_LEFT)
+        if request.attempt > 0 or self.detail_tokens == 0:
+            return left
+        subject = left.rstrip(" .,;:!?")
+        return ChatTask(FrameName.DETAILS, subject, subject + ",", self.detail_tokens)
+
+
+_END: Final = re.compile(r"[.!?;:(]|\n")
+
+
+def with_details(start: str, details: str) -> str:
+    """Return `start` with the complete part of `details`, or `start` without its comma where there is none.
+
+    Details end at the first sentence; without an end the last, probably unfinished, clause is dropped.
+    """
+    end = _END.search(details)
+    kept = details[: end.start()] if end else details.rpartition(",")[0]
+    clauses = [" ".join(clause.split()).removeprefix("and ") for clause in kept.split(",")]
+    # "no one around": what is absent is no detail, and a generator draws it all the same
+    kept = ", ".join(clause for clause in clauses if len(clause) > 2 and not clause.startswith("no "))
+    return f"{start} {kept}" if kept else start.rstrip(" ,")
+
+
+def is_finished(details: str) -> bool:
+    """True once a sentence of details has ended."""
+    return _END.search(details) is not None
+
+
+def _named(categories: Sequence[str]) -> str:
+    """Category slugs as plain words: `violence/graphic` → `graphic violence`."""
+    words = [
+        " ".join(reversed(slug.removeprefix("custom/").split("/"))).replace("-", " ") for slug in categories
+    ]
+    return ", ".join(words) or "anything offensive"

@@ -1,0 +1,145 @@
+"""Which tokens a prompt may become, and which tokens an answer may hold.
+
+Duty: keep control tokens out of both. It knows no frame and no queue. A prompt is data: the text of a control
+token inside it (`<|im_start|>` …) is taken out, the rest is encoded with special tokens split into ordinary
+pieces, and what comes out is checked once more.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.errors import ConfigurationError, RewriteFailed
+
+_MARKUP: Final = re.compile(r"[<>|\[\]]")
+_NEVER: Final = frozenset('"“”„«»`{}<>|\\*#[]~^')
+_FALLBACK_CONTEXT: Final = 2048
+_MAX_CONTEXT: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A tokenizer's control tokens, and the answer's constraint as logit masks of the head's width.
+
+    `control` maps a control token's text to its id. `never` masks what no answer may hold (control tokens
+    but the end, control characters, quotes, markup), `first` also what no answer may begin with.
+    """
+
+    tokenizer: Any
+    control: dict[str, int]
+    eos_ids: frozenset[int]
+    pad_id: int
+    context: int
+    never: Any
+    first: Any
+
+    @classmethod
+    def of(cls, tokenizer: Any, model: Any) -> Vocabulary:
+        """Read the vocabulary of a loaded tokenizer and model.
+
+        Raises:
+            ConfigurationError: the tokenizer has no end token.
+        """
+        import torch
+
+        eos_ids = _eos_ids(tokenizer, model)
+        control = {
+            str(token.content): int(index)
+            for index, token in tokenizer.added_tokens_decoder.items()
+            if str(token.content).strip() and (token.special or _MARKUP.search(str(token.content)))
+        }
+        width = int(model.get_output_embeddings().weight.shape[0])
+        never, first = torch.zeros(width), torch.zeros(width)
+        for index, text in enumerate(_texts(tokenizer, width)):
+            if index in eos_ids:
+                first[index] = -torch.inf
+            elif text is None or index in control.values() or not _allowed(text):
+                never[index] = first[index] = -torch.inf
+            elif not any(char.isalpha() or char == "\ufffd" for char in text) and text.strip(" ▁"):
+                first[index] = -torch.inf
+        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(eos_ids)
+        context = int(getattr(model.config, "max_position_embeddings", 0) or _FALLBACK_CONTEXT)
+        device = model.device
+        return cls(
+            tokenizer,
+            control,
+            eos_ids,
+            int(pad_id),
+            min(context, _MAX_CONTEXT),
+            never.to(device),
+            first.to(device),
+        )
+
+    def encode_content(self, text: str) -> list[int]:
+        """Return the ids of `text` as content: never a control token, at least one id.
+
+        Raises:
+            RewriteFailed: nothing is left to encode, or a control token came out all the same.
+        """
+        ids: list[int] = self.tokenizer.encode(
+            self.without_control(text), add_special_tokens=False, split_special_tokens=True
+        )
+        if not ids:
+            raise RewriteFailed("the prompt is empty for the rewriting model")
+        if not self._control_ids().isdisjoint(ids):
+            raise RewriteFailed("the prompt holds control tokens of the rewriting model")
+        return ids
+
+    def without_control(self, text: str) -> str:
+        """Return `text` with every control token's text replaced by a space, until none is left."""
+        if not self.control:
+            return text
+        pattern = re.compile("|".join(sorted(map(re.escape, self.control), key=len, reverse=True)))
+        while pattern.search(text):
+            text = pattern.sub(" ", text)
+        return text
+
+    def constraint(self, started: Sequence[bool], begin: int) -> Any:
+        """Return a logits processor for a batch whose answers begin at column `begin`.
+
+        `started` tells for each row whether its answer already has a beginning.
+        """
+
+        def mask(input_ids: Any, scores: Any) -> Any:
+            scores = scores + self.never.to(scores.dtype)
+            if input_ids.shape[1] == begin:
+                for row, has_start in enumerate(started):
+                    if not has_start:
+                        scores[row] = scores[row] + self.first.to(scores.dtype)
+            return scores
+
+        return mask
+
+    def _control_ids(self) -> frozenset[int]:
+        return frozenset(self.control.values()) | self.eos_ids
+
+
+def _eos_ids(tokenizer: Any, model: Any) -> frozenset[int]:
+    named = getattr(model.generation_config, "eos_token_id", None)
+    ids = {named} if isinstance(named, int) else set(named or ())
+    if tokenizer.eos_token_id is not None:
+        ids.add(tokenizer.eos_token_id)
+    if not ids:
+        raise ConfigurationError("rewriter: the tokenizer has no end-of-text token")
+    return frozenset(int(index) for index in ids)
+
+
+def _texts(tokenizer: Any, width: int) -> list[str | None]:
+    """Each token's text by id; None beyond the tokenizer's own (heads are often padded)."""
+    known = min(len(tokenizer), width)
+    decoded = tokenizer.batch_decode(
+        [[index] for index in range(known)], skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    return [*decoded, *([None] * (width - known))]
+
+
+def _allowed(text: str) -> bool:
+    return not any(
+        char in _NEVER
+        or (char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
+        for char in text
+    )

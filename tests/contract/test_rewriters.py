@@ -1,0 +1,60 @@
+"""Every rewriter keeps the port's promises: the fake, a tiny real model, the embedded one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.tiny_chat import make_tiny_chat_model
+
+from gateway.ports import Rewriter
+from gateway.rewriting import smollm2
+from gateway.rewriting.fakes import ScriptedRewriter
+from gateway.rewriting.testing import RewriterContract
+from gateway.rewriting.transformers_chat import TransformersChatRewriter
+
+
+class TestScriptedRewriter(RewriterContract):
+    """The fake passes the suite that the real ones pass."""
+
+    def make_rewriter(self) -> Rewriter:
+        return ScriptedRewriter(["an old car on a quiet street"] * 16)
+
+
+class TestTinyTransformersRewriter(RewriterContract):
+    """A random-weight Llama folder through the real `from_pretrained`."""
+
+    max_chars = 200
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tiny_chat_folder: Path) -> None:
+        self._model = str(tiny_chat_folder)
+
+    def make_rewriter(self) -> Rewriter:
+        return TransformersChatRewriter.from_options(
+            "tiny", {"model": self._model, "max_chars": 200, "max_new_tokens": 12}
+        )
+
+
+class TestTinyCuttingRewriter(TestTinyTransformersRewriter):
+    """The same with the rule that cuts first."""
+
+    def make_rewriter(self) -> Rewriter:
+        return TransformersChatRewriter.from_options(
+            "tiny", {"model": self._model, "max_chars": 200, "max_new_tokens": 12, "strategy": "cut"}
+        )
+
+
+@pytest.mark.models
+class TestEmbeddedRewriter(RewriterContract):
+    """SmolLM2 out of its package."""
+
+    max_chars = 1000
+
+    def make_rewriter(self) -> Rewriter:
+        return smollm2.from_options("smollm2", {})
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_chat_model(tmp_path_factory.mktemp("tiny") / "chat")
