@@ -11,7 +11,15 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from policies.yaml_tree import YamlPath
 
@@ -30,16 +38,16 @@ _ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 def _date_from_text(value: object) -> object:
     """YAML 1.2 has no date type, so a date arrives as text; a number is never a date."""
     if not (isinstance(value, str) and _ISO_DATE.match(value)):
-        raise ValueError("must be a date written as YYYY-MM-DD")
+        raise ValueError("must be a date", "write it as YYYY-MM-DD")
     try:
         return dt.date.fromisoformat(value)
     except ValueError as error:
-        raise ValueError("is not a day of the calendar") from error
+        raise ValueError("is not a day of the calendar", "look at the month and the day") from error
 
 
 def _not_blank(value: object) -> object:
     if isinstance(value, str) and not value.strip():
-        raise ValueError("must not be empty")
+        raise ValueError("must not be empty", "write it, or remove the key if it is optional")
     return value
 
 
@@ -87,11 +95,16 @@ class ConditionDocument(_Strict):
     def _one_form(self) -> ConditionDocument:
         forms = sum(part is not None for part in (self.category, self.any_of, self.all_of))
         if forms != 1:
-            raise ValueError("a condition is either category with at_least, or any, or all: exactly one")
+            message = "is wrong: a condition is either category with at_least, or any, or all"
+            raise ValueError(message, "keep one form; nest the others under any or all")
         if (self.category is None) != (self.at_least is None):
-            raise ValueError("category and at_least go together")
+            raise ValueError(
+                "is wrong: category and at_least go together", "add the other one, such as at_least: medium"
+            )
         if self.classifier is not None and self.category is None:
-            raise ValueError("classifier goes with category, not with any or all")
+            raise ValueError(
+                "is wrong: classifier goes with category", "write it beside each category under any or all"
+            )
         return self
 
     @property
@@ -126,7 +139,8 @@ class RuleDocument(_Strict):
         leaves = sum(1 for _leaf in self.when.leaves(()))
         if leaves > MAX_LEAVES or self.when.depth > MAX_NESTING:
             raise ValueError(
-                f"a rule holds at most {MAX_LEAVES} categories, nested {MAX_NESTING} deep; make several of it"
+                f"is too large: at most {MAX_LEAVES} categories, nested {MAX_NESTING} deep",
+                "make several rules of it",
             )
         return self
 
@@ -173,11 +187,13 @@ class PolicyDocument(_Strict):
     max_rewrites: int = Field(ge=0, le=3)
     stages: StagesDocument
 
-    @model_validator(mode="after")
-    def _has_default_bands(self) -> PolicyDocument:
-        if "default" not in self.bands:
-            raise ValueError('bands lacks "default", which serves every category without its own')
-        return self
+    @field_validator("bands")
+    @classmethod
+    def _has_default(cls, bands: dict[str, BandsDocument]) -> dict[str, BandsDocument]:
+        if "default" not in bands:
+            message = 'lacks "default", which serves every category without bands of its own'
+            raise ValueError(message, "add default: {low: 0.35, medium: 0.6, high: 0.85}")
+        return bands
 
 
 def policy_json_schema() -> dict[str, Any]:

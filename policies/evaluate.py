@@ -224,6 +224,6 @@ def classifier_key(category: str, classifier: str) -> str:
 def _hit(rule: CompiledRule, evidence: Evidence) -> RuleHit:
     (level, score, signal, edges), asked = evidence
     return RuleHit(
-        rule.id, rule.action, rule.mode, signal.category, Severity(level), score, edges[asked - 1],
+        rule.id, rule.action, rule.mode, signal.category, _SEVERITIES[level], score, edges[asked - 1],
         signal.classifier, rule.reason, rule.ref,
     )  # fmt: skip

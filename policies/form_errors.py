@@ -18,27 +18,27 @@ from policies.yaml_tree import YamlPath, YamlTree
 
 _WORD: Final = re.compile("'([^']+)'")
 _KINDS: Final = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "mapping_type": "a mapping",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
-_COMPLAINTS: Final = {
-    "string_pattern_mismatch": "must be a short name: a-z, 0-9, dot, dash, underscore",
-    "too_short": "must not be empty: nothing of nothing decides nothing",
-    "finite_number": "must be a finite number",
+    "string_type": ("text", "put it in quotes"),
+    "int_type": ("a whole number", "write digits only, without quotes"),
+    "float_type": ("a number", "write digits and a point, without quotes"),
+    "bool_type": ("true or false", "write one of the two, without quotes"),
+    "tuple_type": ("a list", "write [one, another], or one entry a line, each after a dash"),
+    "list_type": ("a list", "write [one, another], or one entry a line, each after a dash"),
+    "dict_type": ("a mapping", "write its keys indented below, or in braces"),
+    "mapping_type": ("a mapping", "write its keys indented below, or in braces"),
+    "model_type": ("a mapping", "write its keys indented below, or in braces"),
+    "model_attributes_type": ("a mapping", "write its keys indented below, or in braces"),
 }
 _BOUNDS: Final = {
-    "greater_than_equal": ("at least", "ge"),
-    "less_than_equal": ("at most", "le"),
-    "greater_than": ("above", "gt"),
-    "less_than": ("below", "lt"),
+    "greater_than_equal": ("at least", "ge", "raise it"),
+    "less_than_equal": ("at most", "le", "lower it"),
+    "greater_than": ("above", "gt", "raise it"),
+    "less_than": ("below", "lt", "lower it"),
+}
+_COMPLAINTS: Final = {
+    "string_pattern_mismatch": ("must be a short name", "use a-z, 0-9, dot, dash and underscore"),
+    "too_short": ("must not be empty", "nothing of nothing decides nothing: write at least one entry"),
+    "finite_number": ("must be a finite number", "write digits"),
 }
 
 
@@ -46,35 +46,37 @@ def explain(tree: YamlTree, model: type[BaseModel], detail: ErrorDetails) -> Dia
     """Return a form error as a diagnostic: where, what was expected, and the nearest right word."""
     path: YamlPath = detail["loc"]
     kind, context = detail["type"], detail.get("ctx", {})
-    where = _dotted(path)
     if kind == "extra_forbidden":
+        message = f"unknown key {_quote(path[-1])} {_inside(path[:-1])}"
         hint = nearest(str(path[-1]), _keys_of(_model_at(model, path[:-1])))
-        return tree.diagnostic(
-            path, f"unknown key {_quote(path[-1])} {_inside(path[:-1])}", hint, at_key=True
-        )
+        return tree.diagnostic(path, message, hint, at_key=True)
     if kind == "missing":
-        return tree.diagnostic(path, f'the key "{path[-1]}" is missing {_inside(path[:-1])}')
+        message = f'the key "{path[-1]}" is missing {_inside(path[:-1])}'
+        return tree.diagnostic(path, message, f'add "{path[-1]}: …"')
     if kind == "literal_error":
-        words = _WORD.findall(context["expected"])
-        hint = nearest(str(detail["input"]), words)
-        return tree.diagnostic(path, f"{where}: {_quote(detail['input'])} is not possible", hint)
-    return tree.diagnostic(path, f"{where} {_complaint(kind, detail['msg'], context)}")
+        message = f"{_dotted(path)}: {_quote(detail['input'])} is not possible"
+        return tree.diagnostic(
+            path, message, nearest(str(detail["input"]), _WORD.findall(context["expected"]))
+        )
+    complaint, hint = _complaint(kind, detail["msg"], context)
+    return tree.diagnostic(path, f"{_dotted(path)} {complaint}", hint)
 
 
-def _complaint(kind: str, message: str, context: dict[str, Any]) -> str:
+def _complaint(kind: str, message: str, context: dict[str, Any]) -> tuple[str, str]:
+    """What is wrong, and the mend."""
     if kind in _KINDS:
-        return f"must be {_KINDS[kind]}"
+        expected, hint = _KINDS[kind]
+        return f"must be {expected}", hint
     if kind in _BOUNDS:
-        word, bound = _BOUNDS[kind]
-        return f"must be {word} {context[bound]:g}"
-    if kind == "value_error":
-        reason = str(context["error"])
-        return reason if reason.startswith(("must", "is ", "lacks")) else f"is wrong: {reason}"
-    if kind == "string_too_long":
-        return f"must be at most {context['max_length']} characters"
-    if kind == "too_long":
-        return f"must hold at most {context['max_length']} entries"
-    return _COMPLAINTS.get(kind, f"is wrong: {message}")
+        word, bound, hint = _BOUNDS[kind]
+        return f"must be {word} {context[bound]:g}", hint
+    if kind == "value_error":  # a policy's validators raise ValueError(complaint, hint); others one sentence
+        complaint, *hints = context["error"].args or ("",)
+        return (str(complaint), hints[0]) if hints else (f"is wrong: {complaint}", "")
+    if kind in ("string_too_long", "too_long"):
+        unit = "characters" if kind == "string_too_long" else "entries"
+        return f"must hold at most {context['max_length']} {unit}", "shorten it"
+    return _COMPLAINTS.get(kind, (f"is wrong: {message}", ""))
 
 
 def _dotted(path: YamlPath) -> str:

@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from classifiers.signals import Failure, FailureKind, Findings, Signal
+from classifiers.protocol import ClassifierCard
+from classifiers.signals import Failure, FailureKind, Findings, Modality, Signal
 from policies.decision import Decision, Stage
 from policies.document import ActionWord, Line, Name
 from policies.errors import PolicyError
@@ -104,6 +105,20 @@ class TestReport:
         passed = sum(case.passed for case in self.cases)
         rows.append(f"{self.policy}: {passed} of {len(self.cases)} cases pass")
         return "\n".join(rows)
+
+
+def made_up_card(name: str, modality: Modality, *categories: str) -> ClassifierCard:
+    """Return a card to compile against where no classifier is installed: in tests of policies."""
+    return ClassifierCard(
+        name=name,
+        kind="made-up",
+        revision="test",
+        modality=modality,
+        categories=frozenset(categories),
+        languages=("*",),
+        licence="none",
+        calibrated=False,
+    )
 
 
 def tests_beside(path: Path) -> Path:

@@ -101,7 +101,8 @@ def parse_tree(text: str, file: str) -> YamlTree:
         mark = error.problem_mark or error.context_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
         problem = " ".join(str(error.problem or error.context or "can't be read").split())
-        raise PolicyError([_diagnostic(file, lines, place, f"not valid YAML: {problem}")]) from error
+        hint = "look at quotes, brackets and indentation, here and in the line above"
+        raise PolicyError([_diagnostic(file, lines, place, f"not valid YAML: {problem}", hint)]) from error
     except (YAMLError, ValueError, OverflowError) as error:
         # the reader's refusals carry no mark; the other two come from escapes beyond Unicode ("\UFFFFFFFF")
         message = "not valid YAML: a character or an escape that YAML does not allow"
@@ -132,7 +133,8 @@ class _Builder:
         next(self._events)  # the stream's start
         event = next(self._events)
         if isinstance(event, StreamEndEvent):
-            raise PolicyError.plain("the file is empty", file=self._tree.file)
+            hint = "begin with a file that works, such as one of the library"
+            raise PolicyError.plain("the file is empty", file=self._tree.file, hint=hint)
         if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
             raise self._refusal(event, "a %YAML or %TAG directive is not allowed", "remove the line")
         value = self._node(next(self._events), ())

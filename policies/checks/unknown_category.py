@@ -24,4 +24,4 @@ def _message(category: str) -> str:
 
 
 def _hint(category: str) -> str:
-    return nearest(category, CATEGORIES) + "; a category of your own begins with custom/"
+    return nearest(category, CATEGORIES) + " (a category of your own begins with custom/)"
