@@ -89,6 +89,7 @@ class DiffusersGenerator:
             StageTimeout: `timeout_s` passed, waiting in the queue included.
         """
         check_request(self._card, request)
+        self._check_sides(request)
         ticket = Ticket(request, self._key(request))
         self._worker.submit(ticket)
         try:
@@ -103,6 +104,14 @@ class DiffusersGenerator:
     async def close(self) -> None:
         """Stop drawing and give the model back; idempotent."""
         await self._worker.close()
+
+    def _check_sides(self, request: GenerationRequest) -> None:
+        shortest, longest = sorted((request.width, request.height))
+        low, high = self._options.min_side, self._options.max_side
+        if not self._options.sizes and not low <= shortest <= longest <= high:
+            raise RequestInvalid(
+                f"size must have sides of {low} to {high} pixels for this model", param="size"
+            )
 
     def _key(self, request: GenerationRequest) -> BatchKey:
         guidance = request.guidance_scale

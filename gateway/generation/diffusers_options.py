@@ -49,7 +49,9 @@ class DiffusersOptions(BaseModel):
     diffusers means. `scheduler` is a class name, e.g. `DPMSolverMultistepScheduler`. `call_options` go into
     every call of the pipeline (e.g. `max_sequence_length: 256`). `preview`: `auto` = the pipeline's own
     `preview(latents)` or the linear approximation for Stable Diffusion; `vae` = decode the latents; `off`.
-    `max_batch` caps the pictures of one forward pass, `queue_limit` the requests that wait.
+    `sizes` lists what may be asked for; empty means any multiple of the model's step with sides of `min_side`
+    to `max_side` and at most `max_pixels`. `max_batch` caps the pictures of one forward pass, `queue_limit`
+    the requests that wait.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +69,8 @@ class DiffusersOptions(BaseModel):
     enable_model_cpu_offload: bool = False
     default_size: Size = "512x512"
     sizes: tuple[Size, ...] = ()
+    min_side: Annotated[int, Field(ge=8)] = 64
+    max_side: Annotated[int, Field(ge=8)] = 4096
     max_pixels: Annotated[int, Field(ge=64)] = 2048 * 2048
     default_steps: Annotated[int, Field(ge=1)] = 25
     max_steps: Annotated[int, Field(ge=1)] = 100
@@ -90,6 +94,8 @@ class DiffusersOptions(BaseModel):
         width, height = parse_size(self.default_size)
         if not self.sizes and width * height > self.max_pixels:
             raise ValueError("default_size has more than max_pixels")
+        if not self.min_side <= min(width, height) <= max(width, height) <= self.max_side:
+            raise ValueError("default_size is outside min_side..max_side")
         return self
 
     @property
