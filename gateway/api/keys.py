@@ -87,16 +87,12 @@ def load_keys(file: Path) -> tuple[ApiKey, ...]:
         lines = file.read_bytes().splitlines()
     except OSError as error:
         raise ConfigurationError(f"The key file can't be read: {error.strerror}.") from error
-    keys = tuple(_parse(line, number) for number, line in enumerate(lines, 1) if line.strip())
-    ids = [key.id for key in keys]
-    if len(set(ids)) != len(ids):
-        raise ConfigurationError("The key file names an id twice; give each key its own.")
-    return keys
+    return _distinct(tuple(_parse(line, number) for number, line in enumerate(lines, 1) if line.strip()))
 
 
 def add_key(file: Path, key: ApiKey) -> None:
-    """Append one key, durably; the file is made with mode 0600."""
-    _write(file, (*load_keys(file), key) if file.exists() else (key,))
+    """Append one key, durably; the file is made with mode 0600. Raises ConfigurationError as `load_keys`."""
+    _write(file, _distinct((*load_keys(file), key)) if file.exists() else (key,))
 
 
 def revoke_key(file: Path, key_id: str) -> bool:
@@ -130,6 +126,12 @@ class KeyTable:
             if hmac.compare_digest(candidate, digest):
                 found = key
         return found
+
+
+def _distinct(keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
+    if len({key.id for key in keys}) != len(keys):
+        raise ConfigurationError("The key file names an id twice; give each key its own.")
+    return keys
 
 
 class _Line(BaseModel):

@@ -11,15 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the scripted service lies beside the tests
 
-from scripted_service import FakeSettings, ScriptedService
+from scripted_service import FakeSettings, ScriptedService, client_of
 
 from gateway.api.app import create_app
-
-BASE = "http://127.0.0.1:8080"
-
-
-def client_of(app: object) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=BASE)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from classifiers.signals import Findings, Modality, Signal
 from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
 from gateway.errors import RequestInvalid
@@ -28,6 +30,11 @@ CARD = GeneratorCard(
     parameters=frozenset({"seed", "steps", "guidance_scale", "preview", "negative_prompt"}),
 )
 PLAIN_CARD = replace(CARD, name="plain", parameters=frozenset(), sizes=(), max_pixels=256 * 256)
+
+
+def client_of(app: Any) -> httpx.AsyncClient:
+    """Calls the application without a socket, under a loopback name."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8080")
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def decision(
     action: Action = Action.ALLOW,
     stage: Stage = Stage.PROMPT,
     *,
-    id: str = "dec-1",
+    name: str = "dec-1",
     category: str = "violence/graphic",
     severity: Severity = Severity.HIGH,
     score: float = 0.91,
@@ -72,7 +79,7 @@ def decision(
     hit = RuleHit("no-harm", action, Mode.ENFORCE, category, severity, score, 0.8, "words", "It shows harm.")
     told = action is not Action.ALLOW
     fields: dict[str, Any] = {
-        "id": id,
+        "id": name,
         "stage": stage,
         "verdict": action,
         "action": action,
@@ -100,12 +107,12 @@ def image(index: int = 0, content: bytes = PNG, request: ImageRequest | None = N
         width=request.width if request else 64,
         height=request.height if request else 64,
         seed=(request.seed if request else 7) + index,
-        decision=decision(stage=Stage.IMAGE, id=f"img-{index}"),
+        decision=decision(stage=Stage.IMAGE, name=f"img-{index}"),
     )
 
 
 def withheld(index: int) -> WithheldImage:
-    return WithheldImage(index, decision(Action.BLOCK, Stage.IMAGE, id=f"img-{index}"))
+    return WithheldImage(index, decision(Action.BLOCK, Stage.IMAGE, name=f"img-{index}"))
 
 
 def delivered(request: ImageRequest) -> Delivered:

@@ -183,7 +183,7 @@ async def test_a_block_is_a_400_that_is_not_retried(
     client: httpx.AsyncClient, service: ScriptedService
 ) -> None:
     """A block names stage, categories, decision and public reason, and forbids the retry."""
-    found = decision(Action.BLOCK, id="dec-9")
+    found = decision(Action.BLOCK, name="dec-9")
     service.answer = lambda _: Blocked(Stage.PROMPT, found, "It shows harm.")
     response = await client.post(PATH, json={"prompt": "bad words"})
 
@@ -207,7 +207,7 @@ async def test_blocked_pictures_are_an_output_block(
     client: httpx.AsyncClient, service: ScriptedService
 ) -> None:
     """When every picture is withheld the block says `output` and names each one."""
-    found = decision(Action.BLOCK, Stage.IMAGE, id="img-0")
+    found = decision(Action.BLOCK, Stage.IMAGE, name="img-0")
     service.answer = lambda _: Blocked(
         Stage.IMAGE, found, "It shows harm.", withheld=(withheld(0), withheld(1)), coverage=Coverage(2, 2)
     )
