@@ -1,10 +1,10 @@
 """What the gate costs: CPU per request in front of an instant image server, beside a plain pass-through.
 
-    python benchmarks/gate.py [--requests 2000] [--clients 1,16,64] [--markdown FILE]
+    python benchmarks/gate.py [--requests 1500] [--rounds 3] [--clients 1,16,64]
 
-Four processes on loopback: an image server that answers at once with one PNG of 64 kB; a plain FastAPI + httpx
-pass-through; the gate with one pattern as its only classifier and a durable log ("without judging"); and the
-gate with embedded text judging (word list + prototypes), 30 rules and a durable log. Only the servers' own CPU
+Four processes on loopback: an image server that answers at once with one PNG of 64 kB; a plain FastAPI and
+httpx pass-through; the gate with one pattern as its only classifier and a durable log ("without judging");
+and the gate with embedded text judging (word list + prototypes), 30 rules and a durable log. Only their CPU
 time is counted (user + system of the whole process, read from /proc), so the load generator does not matter.
 The ratio to the pass-through of the same run is what travels between machines. Linux only.
 """

@@ -47,7 +47,7 @@ def test_a_red_apple_is_drawn(client: OpenAI) -> None:
     moderation = answer.to_dict()["moderation"]
     assert isinstance(moderation, dict)
     assert moderation["action"] == "allow"
-    assert moderation["images"] == {"total": 1, "inspected": 1}
+    assert moderation["images"] == {"total": 1, "inspected": 1, "classifiers": ["opennsfw"]}
 
 
 @pytest.mark.parametrize(("prompt", "family"), [(VIOLENT, "violence"), (SEXUAL, "sexual")])
@@ -68,7 +68,11 @@ def test_a_block_raises_bad_request_and_is_not_retried(server: Served, prompt: s
         client.images.generate(prompt=prompt)
     assert len(sent) == 1
     error = raised.value
-    assert (error.code, error.type, error.param) == ("moderation_blocked", "image_generation_user_error", None)
+    assert (error.code, error.type, error.param) == (
+        "moderation_blocked",
+        "image_generation_user_error",
+        None,
+    )
     assert isinstance(error.body, dict)
     details = error.body["moderation_details"]
     assert details["moderation_stage"] == "input"
@@ -151,9 +155,7 @@ def test_a_picture_by_url(client: OpenAI) -> None:
 
 def test_streaming_gives_judged_partials_then_the_picture(client: OpenAI) -> None:
     """A stream brings the partial images asked for, then the completed one; all decode."""
-    events = list(
-        client.images.generate(prompt="a red apple", size="256x256", stream=True, partial_images=2)
-    )
+    events = list(client.images.generate(prompt="a red apple", size="256x256", stream=True, partial_images=2))
     kinds = [event.type for event in events]
     assert kinds.count("image_generation.completed") == 1
     assert kinds[-1] == "image_generation.completed"

@@ -1,4 +1,7 @@
-"""The fail-closed table: every part × every fault. No image leaves, the status is documented, a record exists."""
+"""The fail-closed table: every part × every fault.
+
+No image leaves, the status is the documented one, and a record exists.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +121,9 @@ async def _hanging_rewrite(request: Any) -> str:
 
 
 def _dead_rewrite_worker() -> Any:
-    worker: RewriteWorker[str] = RewriteWorker("dying", _die, prepare=lambda: None, max_batch=4, queue_limit=4)
+    worker: RewriteWorker[str] = RewriteWorker(
+        "dying", _die, prepare=lambda: None, max_batch=4, queue_limit=4
+    )
     return lambda request: worker.submit(request.prompt)
 
 
@@ -304,7 +309,9 @@ def _cells() -> list[Cell]:
         parts = lambda m=make: {"rewriter": Rewriting(m())}  # noqa: E731  one line, one use
         cells.append(Cell("rewriter", fault, 400, "moderation_blocked", parts, "a rude apple", "blocked"))
     for fault, (function, status, code) in _GENERATOR_FAULTS.items():
-        cells.append(Cell("generator", fault, status, code, lambda f=function: {"painting": Painting(fault=f)}))
+        cells.append(
+            Cell("generator", fault, status, code, lambda f=function: {"painting": Painting(fault=f)})
+        )
     unavailable = "audit_unavailable"
     cells += [
         Cell("audit", "exception", 503, unavailable, _log(_failed_future), recorded=None),

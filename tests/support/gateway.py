@@ -82,7 +82,10 @@ class Words:
 
     def classify(self, batch: Sequence[str]) -> Answers:
         answers = [
-            [Signal(category, 0.95 if word in text else 0.05, "words", "1") for word, category in WORDS.items()]
+            [
+                Signal(category, 0.95 if word in text else 0.05, "words", "1")
+                for word, category in WORDS.items()
+            ]
             for text in batch
         ]
         return answers if self._fault is None else self._fault(batch, answers)

@@ -78,7 +78,14 @@ def start_gateway(data: Path, settings: Mapping[str, Any] | None = None) -> Serv
     """Start `imagegate serve` on a free port; `settings` become its YAML file (JSON is YAML)."""
     data.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [str(Path(sys.executable).with_name("imagegate")), "serve", "--port", str(port), "--data", str(data)]
+    command = [
+        str(Path(sys.executable).with_name("imagegate")),
+        "serve",
+        "--port",
+        str(port),
+        "--data",
+        str(data),
+    ]
     config = None
     if settings is not None:
         config = data / "imagegate.yaml"
