@@ -29,7 +29,15 @@ from gateway.api.problems import on_gateway_error, on_http_error, on_validation_
 from gateway.errors import GatewayError
 from gateway.telemetry.metrics import GatewayMetrics
 
-_ROUTERS: Final = (images.router, moderations.router, models.router, audit.router, ops.router)
+# In order of use: the router looks from the top.
+_ROUTERS: Final = (
+    images.router,
+    moderations.router,
+    images.files_router,
+    models.router,
+    audit.router,
+    ops.router,
+)
 
 
 def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None) -> FastAPI:
@@ -56,7 +64,7 @@ def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None
     app = FastAPI(title="imagegate", version=__version__, lifespan=_lifespan(edge), redirect_slashes=False)
     app.state.edge = edge
     for router in _ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # flat: `include_router` would match every request twice
     app.add_exception_handler(GatewayError, on_gateway_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from gateway.api.problems import JSON, invalid_fields
 from gateway.errors import ContentTooLarge, RequestInvalid
@@ -43,16 +43,19 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
     size_bytes = 0
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestInvalid("The body was cut off.")
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size_bytes += len(chunk)
                 if size_bytes > limit_bytes:
                     raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError as error:
         raise RequestInvalid(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} seconds.") from error
-    except ClientDisconnect as error:
-        raise RequestInvalid("The body was cut off.") from error
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def parse_object(content: bytes) -> dict[str, Any]:

@@ -6,9 +6,10 @@ Duty: hold these parts together under one name and give them to a route. It does
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Final
 
 from starlette.requests import Request
 
@@ -19,8 +20,8 @@ from gateway.api.ports import GatewayService
 from gateway.errors import GatewayError
 from gateway.telemetry.metrics import GatewayMetrics
 
-_T = TypeVar("_T")
-READY = "ok"
+READY: Final = "ok"
+WATCH_AFTER_S: Final = 0.05
 
 
 class ClientGone(GatewayError):
@@ -59,35 +60,50 @@ def request_id_of(request: Request) -> str:
     return request_id
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """Run `work` to its end, but cancel it when the client closes the connection. The body must be read.
+class WhileConnected:
+    """Runs a block, and cancels it when the client closes the connection. The body must have been read.
 
-    Raises:
-        ClientGone: the connection was closed; `work` has been cancelled and has ended.
+    Leaving the block raises `ClientGone` when that happened. The connection is watched only after
+    `WATCH_AFTER_S`: shorter work is not worth cancelling, and the watching task not worth its cost.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientGone("The client closed the connection.")
-    finally:
-        await settle(task, gone)
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._gone = False
+        self._watch: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        """Begin; must run in a task."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching; turn our own cancellation, and only ours, into `ClientGone`."""
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._gone and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+            raise ClientGone("The client closed the connection.") from error
+
+    def _begin(self) -> None:
+        self._watch = asyncio.ensure_future(self._disconnected())
+
+    async def _disconnected(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._task.cancel()
 
 
-async def settle(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel what still runs and wait until it has really ended, so that no work outlives its request."""
-    running = [task for task in tasks if not task.done()]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running)
-        for task in running:
-            if not task.cancelled():
-                task.exception()  # seen here: the request has its own ending already
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+async def settle(task: asyncio.Task[Any]) -> None:
+    """Cancel the task if it still runs, and wait until it has really ended: no work outlives its request."""
+    if task.done():
+        return
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()  # seen here: the request has its own ending already

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.edge import Edge, settle, unless_gone
+from gateway.api.edge import Edge, WhileConnected, settle
 from gateway.api.image_response import (
     checkpoint_headers,
     image_moderation,
@@ -89,8 +89,8 @@ class ImageStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Generate and send. A client that leaves cancels the generation."""
-        async with self._edge.admission.slot():
-            await unless_gone(self._request, self._run(scope, receive, send))
+        async with WhileConnected(self._request), self._edge.admission.slot():
+            await self._run(scope, receive, send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         pending = Pending()

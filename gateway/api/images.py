@@ -15,15 +15,17 @@ from starlette.responses import Response
 from gateway.api import schemas
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
-from gateway.api.edge import Edge, edge_of, request_id_of, unless_gone
+from gateway.api.edge import Edge, WhileConnected, edge_of, request_id_of
 from gateway.api.image_request import ImageGenerationRequest, to_image_request
 from gateway.api.image_response import delivered_response, refused_response
 from gateway.api.image_stream import ImageStream
+from gateway.api.routing import PlainRoute
 from gateway.errors import NotFound
 from gateway.outcomes import Blocked, DeliveredImage, Held
 from gateway.requests import ImageRequest
 
-router: Final = APIRouter(tags=["images"])
+router: Final = APIRouter(tags=["images"], route_class=PlainRoute)
+files_router: Final = APIRouter(tags=["images"])
 FILES_PATH: Final = "/v1/images/files/"
 
 
@@ -52,18 +54,18 @@ async def create_image(request: Request) -> Response:
     )
     if body.stream:
         return ImageStream(edge, request, wanted)
-    return await unless_gone(request, _generate(edge, request, wanted, body.response_format or "b64_json"))
+    async with WhileConnected(request), edge.admission.slot():
+        return await _generate(edge, request, wanted, body.response_format or "b64_json")
 
 
 async def _generate(
     edge: Edge, request: Request, wanted: ImageRequest, response_format: Literal["b64_json", "url"]
 ) -> Response:
-    async with edge.admission.slot():
-        outcome = await edge.service.generate(wanted)
-        if isinstance(outcome, Blocked | Held):
-            return refused_response(outcome, edge.service.checkpoint())
-        urls = await _store(edge, request, outcome.images) if response_format == "url" else None
-        return delivered_response(wanted, outcome, edge.service.checkpoint(), urls=urls)
+    outcome = await edge.service.generate(wanted)
+    if isinstance(outcome, Blocked | Held):
+        return refused_response(outcome, edge.service.checkpoint())
+    urls = await _store(edge, request, outcome.images) if response_format == "url" else None
+    return delivered_response(wanted, outcome, edge.service.checkpoint(), urls=urls)
 
 
 async def _store(edge: Edge, request: Request, images: Sequence[DeliveredImage]) -> list[str]:
@@ -72,7 +74,7 @@ async def _store(edge: Edge, request: Request, images: Sequence[DeliveredImage])
     return [f"{base}{FILES_PATH}{name}" for name in names]
 
 
-@router.get(
+@files_router.get(
     FILES_PATH + "{name}",
     summary="Fetch a picture by its address",
     response_class=Response,

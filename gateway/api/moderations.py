@@ -20,16 +20,16 @@ from classifiers.taxonomy import OPENAI_CATEGORIES
 from gateway.api import schemas
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
-from gateway.api.edge import Edge, edge_of, request_id_of, unless_gone
+from gateway.api.edge import WhileConnected, edge_of, request_id_of
 from gateway.api.image_response import checkpoint_headers, severities
 from gateway.api.moderation_request import ModerationRequest, to_inputs
 from gateway.api.problems import JSON
+from gateway.api.routing import PlainRoute
 from gateway.errors import ClassifierUnavailable
-from gateway.moderation_types import Moderation, ModerationInput
-from gateway.requests import Caller
+from gateway.moderation_types import Moderation
 from policies.decision import Action, Decision, Severity
 
-router: Final = APIRouter(tags=["moderations"])
+router: Final = APIRouter(tags=["moderations"], route_class=PlainRoute)
 
 
 @router.post(
@@ -47,13 +47,8 @@ async def create_moderation(request: Request) -> Response:
     limit_bytes = edge.service.settings.server.max_image_body_bytes
     body = await read_json(request, limit_bytes=limit_bytes, model=ModerationRequest)
     inputs = to_inputs(body)
-    return await unless_gone(request, _moderate(edge, inputs, caller, request_id_of(request)))
-
-
-async def _moderate(
-    edge: Edge, inputs: tuple[ModerationInput, ...], caller: Caller, request_id: str
-) -> Response:
-    async with edge.admission.slot():
+    request_id = request_id_of(request)
+    async with WhileConnected(request), edge.admission.slot():
         answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller)
     if len(answers) != len(inputs):
         raise ClassifierUnavailable("Not every input was judged; send the request again.", retry_after_s=2)
