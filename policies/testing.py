@@ -121,7 +121,7 @@ def made_up_card(name: str, modality: Modality, *categories: str) -> ClassifierC
     )
 
 
-def tests_beside(path: Path) -> Path:
+def cases_beside(path: Path) -> Path:
     """Return where a policy file's tests belong: `NAME_test.yaml` in the same folder."""
     return path.with_name(f"{path.stem}_test{path.suffix}")
 

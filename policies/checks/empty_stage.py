@@ -48,10 +48,10 @@ def _judged(stage: Stage, path: YamlPath, written: StageDocument) -> Iterator[Pr
             f"the {stage.value} stage has no rule that is on, so it would let everything through",
             f"write at least one rule{instead}",
         )
-    elif "enforce" not in modes:
+    elif not any(rule.mode == "enforce" and rule.action != "allow" for rule in written.rules):
         yield Problem(
             path,
-            f"the {stage.value} stage has shadow rules only: apart from the locked ones, nothing binds",
-            "enforce a rule when the trial is over",
+            f"no rule of the {stage.value} stage binds, apart from the locked ones",
+            "enforce a rule that asks for more than allow",
             warning=True,
         )
