@@ -19,7 +19,7 @@ from gateway.audit.sealing import SealBroken, Sealer
 from gateway.errors import AuditUnavailable, NotFound, RequestInvalid
 
 MAX_LIMIT: Final = 500
-_COLUMNS: Final = "idx, id, type, leaf, body"
+_COLUMNS: Final = "records.idx, id, type, leaf, body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,16 @@ class AuditReader:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise RequestInvalid(f"limit must be within 1 and {MAX_LIMIT}", param="limit")
-        conditions, values = _conditions(filters or RecordFilter())
+        chosen = filters or RecordFilter()
+        source, values = _source(chosen)
+        conditions = _conditions(chosen, values)
         if cursor is not None:
-            conditions.append("idx > ?" if oldest_first else "idx < ?")
+            conditions.append(f"{source.index} > ?" if oldest_first else f"{source.index} < ?")
             values.append(cursor)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         order = "ASC" if oldest_first else "DESC"
         rows = self._query(
-            f"SELECT {_COLUMNS} FROM records {where} ORDER BY idx {order} LIMIT ?",  # noqa: S608 - our own words
+            f"SELECT {_COLUMNS} FROM {source.tables} {where} ORDER BY {source.index} {order} LIMIT ?",  # noqa: S608 - our own words
             [*values, limit + 1],
         )
         records = tuple(StoredRecord(*row) for row in rows[:limit])
@@ -189,10 +191,26 @@ class AuditReader:
             raise AuditUnavailable("the audit log can't be read") from cause
 
 
-def _conditions(filters: RecordFilter) -> tuple[list[str], list[object]]:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    tables: str
+    index: str
+
+
+def _source(filters: RecordFilter) -> tuple[_Source, list[object]]:
+    """What to scan in order: with a rule or category, its hits, so that a page costs what it shows."""
+    for kind, value in (("rule", filters.rule), ("category", filters.category)):
+        if value is not None:
+            tables = (
+                "marks CROSS JOIN records ON records.idx = marks.idx AND marks.kind = ? AND marks.value = ?"
+            )
+            return _Source(tables, "marks.idx"), [kind, value]
+    return _Source("records", "records.idx"), []
+
+
+def _conditions(filters: RecordFilter, values: list[object]) -> list[str]:
     """The WHERE terms; the literal ones let SQLite use the partial indexes of `schema`."""
     conditions: list[str] = []
-    values: list[object] = []
     for condition, value in (
         ("time_us >= ?", filters.from_us),
         ("time_us < ?", filters.to_us),
@@ -202,8 +220,10 @@ def _conditions(filters: RecordFilter) -> tuple[list[str], list[object]]:
         ("type = ?", filters.type),
         ("tenant = ?", filters.tenant),
         ("policy_revision = ?", filters.policy_revision),
-        ("idx IN (SELECT idx FROM marks WHERE kind = 'category' AND value = ?)", filters.category),
-        ("idx IN (SELECT idx FROM marks WHERE kind = 'rule' AND value = ?)", filters.rule),
+        (
+            "records.idx IN (SELECT idx FROM marks WHERE kind = 'category' AND value = ?)",
+            filters.category if filters.rule is not None else None,  # alone, it is the source
+        ),
         ("degraded = ?", None if filters.degraded is None else int(filters.degraded)),
     ):
         if value is not None:
@@ -215,4 +235,4 @@ def _conditions(filters: RecordFilter) -> tuple[list[str], list[object]]:
         conditions.append("type <> 'decision'")
     if filters.degraded:
         conditions.append("degraded = 1")
-    return conditions, values
+    return conditions

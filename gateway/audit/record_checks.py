@@ -68,9 +68,7 @@ class RecordChecks:
         self._marks += sum(_mark_hash(kind, value, index) for kind, value in found.marks)
         return True
 
-    def _check_sealed(
-        self, index: int, box: bytes | None, wrapped: bytes | None, public: dict[str, Any]
-    ) -> None:
+    def _check_sealed(self, index: int, box: object, wrapped: object, public: dict[str, Any]) -> None:
         named = public.get("sealed")
         if public.get("type") == "erasure":
             erased = public.get("erased")
@@ -78,11 +76,11 @@ class RecordChecks:
                 self._keyless.pop(str(record_id), None)
         if named is None and box is None and wrapped is None:
             return
-        if not isinstance(named, dict) or box is None:
+        if not isinstance(named, dict) or not isinstance(box, bytes):
             self._findings.add("sealed", f"record {index}: its sealed part is missing, or not named by it")
         elif sha256(box).hexdigest() != named.get("ciphertext_sha256"):
             self._findings.add("sealed", f"record {index}: the sealed part was altered")
-        elif wrapped is None:
+        elif not isinstance(wrapped, bytes):
             self._keyless[str(public["id"])] = index
         elif self._sealer is not None:
             try:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from gateway.audit.checkpoint import Head, Verifier
 from gateway.audit.heads import HeadsRead, open_with_any, read_heads
 from gateway.audit.record_checks import OpenRequests, RecordChecks
-from gateway.audit.schema import connect_reader
+from gateway.audit.schema import connect_reader, meta
 from gateway.audit.sealing import Sealer
 from gateway.audit.tree import Frontier
 from gateway.audit.verdicts import Findings, VerifyReport
@@ -53,6 +53,7 @@ def verify(
     walked = _Walk(findings, outside, sealer)
     try:
         with closing(connect_reader(database)) as connection:
+            connection.text_factory = _lenient_text
             connection.execute("BEGIN")  # one snapshot for all that follows
             for (fault,) in connection.execute("PRAGMA integrity_check(5)"):
                 if fault != "ok":
@@ -110,6 +111,10 @@ class _Walk:
                 self._gaps += public.get("type") == "gap"
                 self._requests.see(public)
             self._keep_root()
+        if meta(connection, "clean") == "1" and self._tree.size > max(
+            (h.size for h in self._inside), default=0
+        ):
+            self._findings.add("root", "the log was closed in order, yet records follow its last head")
         self._checks.finish(connection.execute("SELECT kind, value, idx FROM marks"))
 
     def _keep_root(self) -> None:
@@ -181,6 +186,11 @@ class _Walk:
 
 def _rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     yield from connection.execute(_ROWS)
+
+
+def _lenient_text(stored: bytes) -> str:
+    """Text that is not UTF-8 is a finding about its record, not the end of the walk."""
+    return stored.decode(errors="replace")
 
 
 def _edge_fits(size: int, peaks: bytes, root: bytes) -> bool:
