@@ -6,12 +6,13 @@ Only public parts leave through this door: what is sealed stays sealed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +28,17 @@ from gateway.requests import Caller
 
 router: Final = APIRouter(tags=["audit"])
 _Word = Annotated[str, Field(min_length=1, max_length=128)]
+# Pydantic alone would also take bare numbers, in a unit that it guesses.
+_RFC3339: Final = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"
+
+
+def _as_written(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(_RFC3339, given) is None:
+        raise ValueError("must be a time with its zone, as 2026-01-31T12:00:00Z")
+    return given
+
+
+_Time = Annotated[AwareDatetime, BeforeValidator(_as_written)]
 _FRESH: Final = {"cache-control": "no-store"}
 
 
@@ -44,8 +56,8 @@ class AuditQuery(BaseModel):
     tenant: _Word | None = Field(None, description="Another tenant than the key's own: admin only.")
     degraded: bool | None = None
     unreviewed: bool | None = None
-    since: AwareDatetime | None = Field(None, description="From this time on (RFC 3339, with zone).")
-    until: AwareDatetime | None = Field(None, description="Before this time (RFC 3339, with zone).")
+    since: _Time | None = Field(None, description="From this time on (RFC 3339, with zone).")
+    until: _Time | None = Field(None, description="Before this time (RFC 3339, with zone).")
     cursor: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
         None, description="`next_cursor` of the page before."
     )

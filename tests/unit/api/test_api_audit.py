@@ -60,6 +60,8 @@ async def test_pages_follow_the_cursor(client: httpx.AsyncClient) -> None:
         ({"limit": "SECRET"}, "limit"),
         ({"since": "yesterday"}, "since"),
         ({"since": "2026-01-01T00:00:00"}, "since"),
+        ({"until": "0.5"}, "until"),
+        ({"until": "2026-02-30T00:00:00Z"}, "until"),
         ({"degraded": "perhaps"}, "degraded"),
         ({"colour": "SECRET"}, "colour"),
     ],
