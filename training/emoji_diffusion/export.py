@@ -14,6 +14,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from safetensors.torch import load_file
 
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
+from training.emoji_diffusion.graph import write_graph
 from training.emoji_diffusion.model import build_unet
 
 
@@ -24,10 +25,12 @@ def export(work: Path, folder: Path) -> int:
     torch.nn.utils.vector_to_parameters(state["ema"], unet.parameters())
     pipeline = EmojiDiffusionPipeline(unet.half(), FlowMatchEulerDiscreteScheduler(shift=1.0))
     pipeline.save_pretrained(folder, safe_serialization=True)
+    write_graph(EmojiDiffusionPipeline.from_pretrained(folder).unet, folder / "unet")
     weights = "unet/diffusion_pytorch_model.safetensors"
     (folder / weights).chmod(0o644)
-    digest = hashlib.sha256((folder / weights).read_bytes()).hexdigest()
-    (folder / "SHA256SUMS").write_text(f"{digest}  {weights}\n")
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".safetensors", ".onnx", ".json"})
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}" for path in files]
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     return int(state["progress"][0])
 
 
