@@ -38,7 +38,7 @@ class Records:
             type=filters.type,
             degraded=filters.degraded,
         )
-        found = await asyncio.to_thread(self._reader.list, wanted, cursor=after, limit=limit)
+        found = await asyncio.to_thread(self._reader.records, wanted, cursor=after, limit=limit)
         following = None if found.next_cursor is None else str(found.next_cursor)
         return AuditPage(tuple(_shown(record) for record in found.records), following)
 

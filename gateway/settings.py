@@ -6,7 +6,7 @@ The defaults describe the embedded set: everything runs offline from what `make 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,16 @@ class SettingsForm(BaseModel):
     server: ServerSettings = Field(default_factory=ServerSettings)
     policies: PolicySettings = Field(default_factory=PolicySettings)
     audit: AuditSection = Field(default_factory=AuditSection)
-    classifiers: dict[str, ComponentSettings] = Field(default_factory=_embedded_classifiers)
-    rewriter: RewriterSettings | None = Field(default_factory=lambda: RewriterSettings(type="smollm2"))
-    generators: dict[str, ComponentSettings] = Field(default_factory=_embedded_generators)
+    classifiers: dict[str, ComponentSettings] = Field(
+        default_factory=_embedded_classifiers, description="Classifiers by name: `type` and `options` each."
+    )
+    rewriter: RewriterSettings | None = Field(
+        default_factory=lambda: RewriterSettings(type="smollm2"),
+        description="`type`, `options`, `timeout_ms` (30000); null = none: rewrites block.",
+    )
+    generators: dict[str, ComponentSettings] = Field(
+        default_factory=_embedded_generators, description="Image backends by name: `type` and `options` each."
+    )
     default_generator: str = Field("emoji", description="Backend of requests that name no model.")
 
     @property
@@ -165,3 +172,30 @@ def _nested(dotted: Mapping[str, object]) -> dict[str, Any]:
             node = node.setdefault(part, {})
         node[leaf] = value
     return tree
+
+
+def settings_table() -> str:
+    """Return every setting with its default and description as a Markdown table, for docs/settings.md."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    return "\n".join(
+        rows + [f"| `{key}` | {default} | {text} |" for key, default, text in _rows(SettingsForm())]
+    )
+
+
+def _rows(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel) and not isinstance(value, ComponentSettings):
+            yield from _rows(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _default(value), field.description or ""
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, ComponentSettings):
+        return f"type `{value.type}`"
+    if isinstance(value, dict):
+        return ", ".join(f"`{name}`" for name in value)
+    return f"`{value}`"
