@@ -55,7 +55,6 @@ class AuditQuery(BaseModel):
     policy_revision: _Word | None = None
     tenant: _Word | None = Field(None, description="Another tenant than the key's own: admin only.")
     degraded: bool | None = None
-    unreviewed: bool | None = None
     since: _Time | None = Field(None, description="From this time on (RFC 3339, with zone).")
     until: _Time | None = Field(None, description="Before this time (RFC 3339, with zone).")
     cursor: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
@@ -127,7 +126,6 @@ def _filters(query: AuditQuery, caller: Caller) -> AuditFilters:
         since_us=_microseconds(query.since),
         until_us=_microseconds(query.until),
         degraded=query.degraded,
-        unreviewed=query.unreviewed,
     )
 
 

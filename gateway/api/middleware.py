@@ -23,6 +23,7 @@ _ACCESS: Final = logging.getLogger("imagegate.access")
 _LOG: Final = logging.getLogger("imagegate.api")
 _SAFE_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _UNKNOWN_ROUTE: Final = "other"
+_LINE: Final = "%(method)s %(route)s %(status)d %(bytes)d bytes %(duration_ms).1f ms %(request_id)s"
 
 
 class RequestContext:
@@ -80,7 +81,8 @@ class AccessLog:
             route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)
             self._metrics.http(route, status, seconds)
             if _ACCESS.isEnabledFor(logging.INFO):
-                _ACCESS.info("request", extra={"fields": _fields(scope, route, status, size_bytes, seconds)})
+                fields = _fields(scope, route, status, size_bytes, seconds)
+                _ACCESS.info(_LINE, fields, extra={"fields": fields})
 
 
 class ErrorBoundary:
@@ -109,7 +111,8 @@ class ErrorBoundary:
         except Exception as error:  # noqa: BLE001  # the HTTP edge, one of the two boundaries for any exception
             # Only the class name is logged: a message can quote a prompt.
             incident = uuid4().hex
-            _LOG.error("unforeseen error", extra={"fields": {"id": incident, "class": type(error).__name__}})
+            fields = {"incident": incident, "class": type(error).__name__}
+            _LOG.error("unforeseen %(class)s, incident %(incident)s", fields, extra={"fields": fields})
             if not started:
                 await unforeseen(incident)(scope, receive, send)
             # A response that has begun can't be taken back: it stays unfinished, and the server cuts it off.

@@ -44,7 +44,6 @@ class AuditFilters:
     since_us: int | None = None
     until_us: int | None = None
     degraded: bool | None = None
-    unreviewed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Final
 import orjson
 
 ROOT: Final = "imagegate"
-_PLAIN: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class JsonLines(logging.Formatter):
@@ -35,18 +34,11 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    """A line for people, with the fields behind it as `key=value`."""
-
-    def __init__(self) -> None:
-        super().__init__(_PLAIN)
+    """A line for people; each message names its own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its line end and without a traceback."""
-        head = f"{self.formatTime(record)} {record.levelname} {record.name} {record.getMessage()}"
-        fields = getattr(record, "fields", None)
-        if not isinstance(fields, dict):
-            return head
-        return " ".join((head, *(f"{key}={value}" for key, value in fields.items())))
+        return f"{self.formatTime(record)} {record.levelname} {record.name} {record.getMessage()}"
 
 
 def configure_logging(*, level: str = "info", json: bool = False) -> None:

@@ -22,7 +22,7 @@ async def test_filters_reach_the_log(client: httpx.AsyncClient, service: Scripte
     query = {
         "request": "req-1", "type": "decision", "stage": "image", "action": "block", "category": "violence",
         "rule": "no-harm", "policy_revision": "ab12", "tenant": "acme", "degraded": "true",
-        "unreviewed": "false", "since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00.5+01:00",
+        "since": "2026-01-01T00:00:00Z", "until": "2026-01-01T01:00:00.5+01:00",
         "cursor": "c1", "limit": 7,
     }  # fmt: skip
     response = await client.get(RECORDS, params=query)
@@ -38,7 +38,7 @@ async def test_filters_reach_the_log(client: httpx.AsyncClient, service: Scripte
             AuditFilters(
                 tenant="acme", request_id="req-1", stage="image", action="block", category="violence",
                 rule="no-harm", policy_revision="ab12", type="decision", since_us=1_767_225_600_000_000,
-                until_us=1_767_225_600_500_000, degraded=True, unreviewed=False,
+                until_us=1_767_225_600_500_000, degraded=True,
             ),
             "c1",
             7,

@@ -123,6 +123,7 @@ async def test_the_access_log_holds_no_content(
         text = "\n".join(formatter.format(line) for line in lines)
         assert "SECRET" not in text
         assert PATH in text
+        assert "r-1" in text
 
 
 async def test_the_schema_tells_every_route(client: httpx.AsyncClient) -> None:
