@@ -1,0 +1,221 @@
+"""A prompt judged by examples: how much more it resembles what offends than what only looks like it.
+
+Duty: turn example sentences, shipped and the operator's own, into a classifier over MiniLM embeddings.
+`prototypes.json` holds the shipped examples (written for this project, Apache-2.0); MiniLM is Apache-2.0.
+
+Blind spots: English only (other languages by loan words alone); meaning that needs the world rather than the
+words (a harmless text whose picture offends); negation; rare slang; names of real people. Figures on prompts
+held apart are printed by `benchmarks/prototypes_dev.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from classifiers import taxonomy
+from classifiers.protocol import ClassifierCard, ClassifierConfigError
+from classifiers.registry import parse_options
+from classifiers.signals import Modality, Signal, Span
+from classifiers.text.encoder import WEIGHTS_SHA256, Runtime, SentenceEncoder
+from classifiers.text.occlusion import offending_spans
+from classifiers.text.similarity import Calibration, ExampleScorer
+
+KIND: Final = "prototypes"
+SPAN_FROM: Final = 0.35
+"""Spans are looked for from this score on: below it nobody would cut anything."""
+
+Sentences = list[Annotated[str, Field(min_length=1, max_length=500)]]
+
+
+class CategoryExamples(BaseModel):
+    """What belongs to a category, and what only looks like it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    examples: Annotated[Sentences, Field(min_length=3)]
+    counter_examples: Sentences = []
+
+
+class PrototypesOptions(BaseModel):
+    """`categories` adds categories of the operator's own (`custom/NAME`), or examples to shipped ones.
+
+    `builtin: false` leaves the shipped categories out (their benign prompts still count against). `runtime`
+    is `auto`, `onnx` or `torch`; `cache_dir` keeps the exported ONNX file. `spans: false` saves the search.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    categories: dict[str, CategoryExamples] = {}
+    builtin: bool = True
+    runtime: Runtime = "auto"
+    cache_dir: Path | None = None
+    spans: bool = True
+
+    @field_validator("categories")
+    @classmethod
+    def _known(cls, categories: dict[str, CategoryExamples]) -> dict[str, CategoryExamples]:
+        for category in categories:
+            if not taxonomy.is_known(category):
+                raise ValueError(
+                    f"unknown category {category!r}; use one of the taxonomy, or your own as custom/NAME"
+                )
+        return categories
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """All sentences that decide, and the curve fitted for them."""
+
+    benign: tuple[str, ...]
+    positive: Mapping[str, tuple[str, ...]]
+    counter: Mapping[str, tuple[str, ...]]
+    calibration: Calibration
+
+
+class PrototypesClassifier:
+    """Emits one signal per category and text; the highest-scoring window of a long text counts."""
+
+    def __init__(self, name: str, options: PrototypesOptions) -> None:
+        self._examples = _with_own(shipped_examples(), options)
+        if not self._examples.positive:
+            raise ClassifierConfigError(
+                f"classifier {name!r}: no category is left; give one under categories"
+            )
+        self._encoder = SentenceEncoder(options.runtime, options.cache_dir)
+        self._spans = options.spans
+        self._scorer: ExampleScorer | None = None
+        self._card = ClassifierCard(
+            name=name,
+            kind=KIND,
+            revision=f"examples-{_digest(self._examples, self._encoder.runtime)}",
+            modality=Modality.TEXT,
+            categories=frozenset(self._examples.positive),
+            languages=("en",),
+            licence="Apache-2.0",
+            calibrated=True,
+            description="Likeness to example prompts, by MiniLM sentence embeddings.",
+            weights_sha256=WEIGHTS_SHA256,
+        )
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> PrototypesClassifier:
+        """Build from settings; loads nothing yet.
+
+        Raises:
+            ClassifierConfigError: an unknown option or category, or fewer than three examples.
+        """
+        return cls(name, parse_options(PrototypesOptions, name, KIND, options))
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is."""
+        return self._card
+
+    def warmup(self) -> None:
+        """Load the encoder (exporting it at the very first start) and embed the examples.
+
+        Raises:
+            ClassifierConfigError: the weights are missing or not the pinned ones.
+        """
+        self._ready()
+
+    def classify(self, batch: Sequence[str]) -> list[tuple[Signal, ...]]:
+        """Return every category's signal for each text.
+
+        Raises:
+            TextTooLong: a text of more than 32,000 characters.
+        """
+        if not batch:
+            return []
+        scorer = self._ready()
+        windows = [self._encoder.windows(text) for text in batch]
+        scores = scorer.scores(self._encoder.embed([window for each in windows for window in each]))
+        answers, at = [], 0
+        for text, each in zip(batch, windows, strict=True):
+            mine = scores[at : at + len(each)]
+            at += len(each)
+            worst = each[int(mine.max(axis=1).argmax())]
+            answers.append(self._signals(text, worst.start, worst.end, mine.max(axis=0)))
+        return answers
+
+    def _signals(self, text: str, start: int, end: int, scores: np.ndarray) -> tuple[Signal, ...]:
+        spans: tuple[Span, ...] = ()
+        if self._spans and scores.max() >= SPAN_FROM:
+            spans = offending_spans(text, start, end, self._score_texts, stop_below=SPAN_FROM)
+        categories = self._ready().categories
+        return tuple(
+            Signal(
+                category,
+                float(score),
+                self._card.name,
+                self._card.revision,
+                spans=spans if score >= SPAN_FROM else (),
+            )
+            for category, score in zip(categories, scores, strict=True)
+        )
+
+    def _score_texts(self, texts: Sequence[str]) -> Sequence[float]:
+        """The highest score over all categories, per text; each is shorter than one window."""
+        scores = self._ready().scores(self._encoder.encode(texts))
+        return [float(score) for score in scores.max(axis=1)]
+
+    def _ready(self) -> ExampleScorer:
+        if self._scorer is None:
+            self._encoder.load()
+            examples = self._examples
+            self._scorer = ExampleScorer(
+                {category: self._encoder.encode(texts) for category, texts in examples.positive.items()},
+                {
+                    category: self._encoder.encode(texts)
+                    for category, texts in examples.counter.items()
+                    if texts
+                },
+                self._encoder.encode(examples.benign),
+                examples.calibration,
+            )
+        return self._scorer
+
+
+@functools.cache
+def shipped_examples() -> Examples:
+    """The examples of `prototypes.json`."""
+    shipped = json.loads(resources.files("classifiers.text").joinpath("prototypes.json").read_text("utf-8"))
+    categories = shipped["categories"]
+    return Examples(
+        benign=tuple(shipped["benign"]),
+        positive={category: tuple(listed["examples"]) for category, listed in categories.items()},
+        counter={category: tuple(listed["counter_examples"]) for category, listed in categories.items()},
+        calibration=Calibration(**shipped["calibration"]),
+    )
+
+
+def _with_own(shipped: Examples, options: PrototypesOptions) -> Examples:
+    positive = dict(shipped.positive) if options.builtin else {}
+    counter = dict(shipped.counter) if options.builtin else {}
+    for category, own in options.categories.items():
+        positive[category] = (*positive.get(category, ()), *own.examples)
+        counter[category] = (*counter.get(category, ()), *own.counter_examples)
+    return Examples(shipped.benign, positive, counter, shipped.calibration)
+
+
+def _digest(examples: Examples, runtime: str) -> str:
+    """A short hash of everything that can change a score."""
+    told = [
+        WEIGHTS_SHA256,
+        runtime,
+        [examples.calibration.slope, examples.calibration.offset],
+        examples.benign,
+        sorted(examples.positive.items()),
+        sorted(examples.counter.items()),
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
