@@ -96,7 +96,10 @@ def _find_folder(options: DiffusersOptions) -> Path:
 def _from_pretrained(folder: Path, options: DiffusersOptions, pipeline_class: PipelineClass | None) -> Any:
     import diffusers
     import torch
+    import transformers
 
+    diffusers.utils.logging.disable_progress_bar()  # a server's log is no place for bars
+    transformers.utils.logging.disable_progress_bar()
     try:
         cls = pipeline_class() if pipeline_class is not None else _class_of(folder)
         extra: dict[str, Any] = {}
@@ -181,7 +184,7 @@ def _place(pipe: Any, options: DiffusersOptions) -> None:
             pipe.to(device)
         if options.enable_attention_slicing:
             pipe.enable_attention_slicing()
-    except _LIBRARY_ERRORS as error:
+    except (*_LIBRARY_ERRORS, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ConfigurationError(
             f"option device: {device} can't be used with this model and memory ({type(error).__name__})"
         ) from error

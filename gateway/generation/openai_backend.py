@@ -161,7 +161,10 @@ class OpenAIGenerator:
         return body
 
     async def _download(self, url: str) -> Picture:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise GenerationFailed("the image server answered with a malformed URL") from error
         plain = self._options.base_url.startswith("http:")  # a local server without TLS has plain URLs too
         if parts.scheme not in ({"https", "http"} if plain else {"https"}):
             raise GenerationFailed("the image server answered with a URL that is not https")

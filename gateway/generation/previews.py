@@ -47,7 +47,8 @@ def find_previewer(pipe: Any, mode: Literal["auto", "vae", "off"]) -> Previewer 
         return None if vae is None else lambda latents, width, height: _decoded(pipe, latents, width, height)
     if callable(getattr(pipe, "preview", None)):
         return lambda latents, _width, _height: to_pixels(pipe.preview(latents))
-    if vae is not None and vae.config.latent_channels == 4:
+    packed = hasattr(pipe, "_unpack_latents")  # Flux and its kin keep latents as a row of patches
+    if vae is not None and not packed and getattr(vae.config, "latent_channels", None) == 4:
         linear = _LINEAR.get(round(float(vae.config.scaling_factor), 5))
         if linear is not None:
             return lambda latents, _width, _height: _approximated(latents, linear)
@@ -85,7 +86,7 @@ def _decoded(pipe: Any, latents: Latents, width: int, height: int) -> list[Pixel
     import torch
 
     vae = pipe.vae
-    unpack = getattr(pipe, "_unpack_latents", None)  # Flux and its kin keep latents as a row of patches
+    unpack = getattr(pipe, "_unpack_latents", None)
     if unpack is not None and latents.ndim == 3:
         latents = unpack(latents, height, width, pipe.vae_scale_factor)
     shift = getattr(vae.config, "shift_factor", None) or 0.0
