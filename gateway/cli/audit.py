@@ -1,0 +1,302 @@
+"""`imagegate audit`: list records, show one, verify the whole log. Reading needs no running server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.boundary import CORRUPT
+from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
+from gateway.cli.printing import add_row, print_json, say, show, table
+
+if TYPE_CHECKING:
+    from gateway.audit.reader import AuditReader, StoredRecord
+    from gateway.audit.settings import AuditSettings
+    from gateway.audit.verdicts import VerifyReport
+
+app = typer.Typer(no_args_is_help=True, help="Read the log of decisions, and verify it.")
+
+
+@app.command("list")
+def list_(  # noqa: PLR0917  # typer: parameters are options
+    since: Annotated[str | None, typer.Option(help="From this time, ISO 8601; UTC when no zone.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    request: Annotated[str | None, typer.Option(help="Of this request id.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="prompt, prompt-recheck, image, rewrite, outcome …")
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="allow, redact, rewrite, hold, block.")] = None,
+    category: Annotated[str | None, typer.Option(help="A rule on this category matched.")] = None,
+    rule: Annotated[str | None, typer.Option(help="This rule matched.")] = None,
+    policy_revision: Annotated[str | None, typer.Option(help="Decided by this policy revision.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
+    record_type: Annotated[str | None, typer.Option("--type", help="decision, config, access, gap …")] = None,
+    degraded: Annotated[
+        bool | None, typer.Option("--degraded/--complete", help="With, or without, a missing classifier.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Records on this page.")] = 50,
+    cursor: Annotated[int | None, typer.Option(help="Continue: `next_cursor` of the last page.")] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="In the order of writing.")] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List records, newest first; every filter given must fit. Prompts are sealed and never listed.
+
+    Examples: `imagegate audit list --action block --since 2026-11-01`,
+    `imagegate audit list --category violence --limit 5 --json`.
+    """
+    from gateway.audit.reader import RecordFilter
+
+    filters = RecordFilter(
+        from_us=_microseconds(since, "--since"),
+        to_us=_microseconds(until, "--until"),
+        request_id=request,
+        stage=stage,
+        action=action,
+        category=category,
+        rule=rule,
+        policy_revision=policy_revision,
+        tenant=tenant,
+        type=record_type,
+        degraded=degraded,
+    )
+    with closing(_reader(_settings(config, data))) as reader:
+        page = reader.records(filters, cursor=cursor, limit=limit, oldest_first=oldest_first)
+    if as_json:
+        print_json({"records": [_view(record) for record in page.records], "next_cursor": page.next_cursor})
+        return
+    _print_records(page.records)
+    if page.next_cursor is not None:
+        say(f"more: --cursor {page.next_cursor}")
+
+
+@app.command("show")
+def show_(
+    record_id: Annotated[str, typer.Argument(help="A record's or decision's id, or a request's.")],
+    unseal: Annotated[
+        bool, typer.Option("--unseal", help="Open the sealed text; that you looked goes on record first.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a record, or all records of a request in order.
+
+    With --unseal the prompt and the actor are shown too. An access record is written before, so that needs
+    the log to itself: not beside a running server on the same data folder.
+
+    Examples: `imagegate audit show 019ab…`, `imagegate audit show 019ab… --unseal --json`.
+    """
+    settings = _settings(config, data)
+    with closing(_reader(settings)) as reader:
+        records = _found(reader, record_id)
+    views = [_view(record) for record in records]
+    if unseal:
+        opened = _unsealed(settings, records)
+        views = [
+            {**view, "unsealed": opened.get(record.id)} for view, record in zip(views, records, strict=True)
+        ]
+    if as_json:
+        print_json(views[0] if len(views) == 1 else views)
+        return
+    for view in views:
+        _print_record(view)
+
+
+@app.command()
+def verify(  # noqa: PLR0917  # typer: parameters are options
+    heads_file: Annotated[
+        Path | None,
+        typer.Option(help="Signed heads kept elsewhere; absent: the settings'.", show_default=False),
+    ] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="Public key file; absent: beside the signing key.", show_default=False)
+    ] = None,
+    open_sealed: Annotated[
+        bool, typer.Option("--open-sealed", help="Also open every sealed part and compare its commitment.")
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every record, signed head and request of the log; it may be written meanwhile.
+
+    Exit code 0 when all is well, 3 when anything is wrong; each check has its own number in `--json`.
+
+    Examples: `imagegate audit verify`, `imagegate audit verify --heads-file /mnt/worm/heads.txt`.
+    """
+    from gateway.audit.checkpoint import Verifier
+    from gateway.audit.sealing import Sealer
+    from gateway.audit.verify import verify as verify_log
+
+    settings = _settings(config, data)
+    key = Verifier.parse(_read_key(public_key or settings.verifier_key))
+    sealer = Sealer.from_file(settings.sealing_key, may_create=False) if open_sealed else None
+    heads = heads_file or settings.heads
+    report = verify_log(settings.database, [key], heads, sealer=sealer)
+    if as_json:
+        print_json(_report_view(report))
+    else:
+        _print_report(report)
+    if not report.ok:
+        raise typer.Exit(CORRUPT)
+
+
+def _settings(config: Path | None, data: Path | None) -> AuditSettings:
+    from gateway.wiring import audit_settings
+
+    return audit_settings(settings_from(config, data))
+
+
+def _reader(settings: AuditSettings, *, unsealing: bool = False) -> AuditReader:
+    from gateway.audit.reader import AuditReader
+    from gateway.audit.sealing import Sealer
+
+    sealer = Sealer.from_file(settings.sealing_key, may_create=False) if unsealing else None
+    return AuditReader(settings.database, sealer)
+
+
+def _found(reader: AuditReader, record_id: str) -> Sequence[StoredRecord]:
+    from gateway.errors import NotFound
+
+    try:
+        return [reader.get(record_id)]
+    except NotFound:
+        trail = reader.trail(record_id)
+        if not trail:
+            raise
+        return trail
+
+
+def _unsealed(settings: AuditSettings, records: Sequence[StoredRecord]) -> dict[str, dict[str, str]]:
+    """Put the look on record, wait until that is durable, then open."""
+    from gateway.audit.log import SqliteAuditLog
+    from gateway.audit.record import new_id
+    from gateway.errors import NotFound
+    from gateway.ports import RecordDraft
+
+    sealed = [record.id for record in records if "sealed" in record.public]
+    if not sealed:
+        raise NotFound("nothing is sealed in this record", param="id")
+    log = SqliteAuditLog.open(settings)
+    try:
+        looked = RecordDraft("access", new_id(), {"surface": "cli", "records": sealed}, {"actor": _who()})
+        log.append(looked).result(timeout=30)
+    finally:
+        log.close()
+    with closing(_reader(settings, unsealing=True)) as reader:
+        return {record_id: reader.unseal(record_id) for record_id in sealed}
+
+
+def _who() -> str:
+    """The account at this terminal."""
+    import getpass
+
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # no such account, as in some containers
+        return "cli"
+
+
+def _microseconds(text: str | None, option: str) -> int | None:
+    from gateway.errors import RequestInvalid
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RequestInvalid("write the time as 2026-11-23 or 2026-11-23T08:00:00Z", param=option) from error
+    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1_000_000)
+
+
+def _read_key(path: Path) -> str:
+    from gateway.errors import ConfigurationError
+
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the public key {path} can't be read; name it with --public-key, or --data with the log's folder"
+        ) from error
+
+
+def _view(record: StoredRecord) -> dict[str, Any]:
+    return {"index": record.index, "leaf": record.leaf.hex(), **record.public}
+
+
+def _print_records(records: Sequence[StoredRecord]) -> None:
+    rows = table("index", "time (UTC)", "type", "stage", "action", "categories", "rules", "request", "id")
+    for record in records:
+        public = record.public
+        hits = [hit for hit in public.get("rules") or () if isinstance(hit, Mapping)]
+        request = public.get("request") or {}
+        cells = (
+            record.index,
+            _time(public.get("time_us")),
+            record.type,
+            public.get("stage"),
+            str(public.get("action") or "") + (" degraded" if public.get("degraded") else ""),
+            ", ".join(sorted({str(hit.get("category")) for hit in hits if hit.get("category")})),
+            ", ".join(str(hit.get("id")) for hit in hits),
+            request.get("id"),
+            record.id,
+        )
+        add_row(rows, cells, style="red" if public.get("action") == "block" else None)
+    show(rows)
+
+
+def _print_record(view: Mapping[str, Any]) -> None:
+    import orjson
+
+    for key, value in view.items():
+        shown = _time(value) if key == "time_us" else value
+        if isinstance(shown, Mapping | list):
+            shown = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+        say(f"{key:<14}{shown}")
+    say("")
+
+
+def _time(microseconds: object) -> str:
+    if not isinstance(microseconds, int):
+        return ""
+    moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+    return moment.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+
+
+def _print_report(report: VerifyReport) -> None:
+    rows = table("check", "findings", "first")
+    for check in report.checks:
+        first = check.details[0] if check.details else "ok"
+        add_row(rows, (check.name, check.failures, first), style=None if check.ok else "red")
+    show(rows)
+    say(f"records    {report.size}, root {report.root.hex()}")
+    say(f"heads      {report.heads} signed; {report.unsigned_records} records after the last one")
+    if report.open_requests:
+        say(f"open       {report.open_requests} requests without outcome yet")
+    if not report.heads_file_checked:
+        say("no heads file: a rollback to an older copy can't be seen", style="yellow")
+    say("the log verifies" if report.ok else "THE LOG IS CORRUPT", style="green" if report.ok else "red")
+
+
+def _report_view(report: VerifyReport) -> dict[str, object]:
+    return {
+        "ok": report.ok,
+        "records": report.size,
+        "root": report.root.hex(),
+        "heads": report.heads,
+        "unsigned_records": report.unsigned_records,
+        "open_requests": report.open_requests,
+        "heads_file_checked": report.heads_file_checked,
+        "checks": [
+            {"name": c.name, "code": c.exit_code, "failures": c.failures, "details": list(c.details)}
+            for c in report.checks
+        ],
+    }

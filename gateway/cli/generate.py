@@ -1,0 +1,246 @@
+"""`imagegate generate`: one prompt through the whole path, pictures into files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gateway.cli.boundary import BLOCKED
+from gateway.cli.local import SURFACE, local_caller, running_gateway, text_or_stdin
+from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
+from gateway.cli.printing import console, print_json, say
+from gateway.cli.views import decision_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.outcomes import Blocked, Delivered, DeliveredImage, Held, Outcome, Partial, StreamEvent
+    from gateway.requests import ImageRequest
+    from gateway.service import Gateway
+    from gateway.settings import Settings
+
+FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+
+def generate(  # noqa: PLR0917  # typer: parameters are options
+    prompt: Annotated[str, typer.Argument(help="What to draw; `-` reads standard input.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture file: .png, .jpg or .webp.")] = Path(
+        "out.png"
+    ),
+    size: Annotated[str, typer.Option(help="`auto` or WIDTHxHEIGHT in pixels.")] = "auto",
+    n: Annotated[int, typer.Option("--n", min=1, max=10, help="How many; out-1.png, out-2.png, …")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Seed of the first picture; random when absent.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    negative_prompt: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
+    model: Annotated[str | None, typer.Option(help="Backend; see `imagegate models list`.")] = None,
+    no_rewrite: Annotated[bool, typer.Option("--no-rewrite", help="Block what would be rewritten.")] = False,
+    policy: Annotated[str | None, typer.Option(help="Policy by name; see `imagegate policy list`.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw a prompt that the policy allows; nothing is written that it does not.
+
+    The prompt is judged, rewritten if the policy says so, drawn, and every picture is judged. Exit code 1
+    when nothing was allowed; the reason and the decision's id are printed and on record.
+
+    Examples: `imagegate generate "a red apple" -o apple.png`,
+    `imagegate generate "a blue car" --n 4 --seed 7 --steps 20`,
+    `echo "a cat" | imagegate generate - --json`.
+    """
+    settings = settings_from(config, data)
+    fields = {
+        "prompt": text_or_stdin(prompt),
+        "model": model,
+        "n": n,
+        "size": size,
+        "seed": seed,
+        "num_inference_steps": steps,
+        "negative_prompt": negative_prompt,
+        "rewrite": "off" if no_rewrite else "auto",
+        "output_format": _format(output),
+    }
+    request, outcome = asyncio.run(_draw(settings, fields, policy, quiet=as_json))
+    files = _write(outcome, output, n)
+    if as_json:
+        print_json(_view(request, outcome, files))
+    else:
+        _report(outcome, files)
+    if not files:
+        raise typer.Exit(BLOCKED)
+
+
+async def _draw(
+    settings: Settings, fields: dict[str, Any], policy: str | None, *, quiet: bool
+) -> tuple[ImageRequest, Outcome]:
+    with _progress(quiet=quiet) as emit:
+        async with running_gateway(settings) as gateway:
+            request = _request(gateway, fields, policy)
+            return request, await gateway.generate(request, emit)
+
+
+def _request(gateway: Gateway, fields: dict[str, Any], policy: str | None) -> ImageRequest:
+    """The same form and the same checks as over HTTP."""
+    from pydantic import ValidationError
+
+    from gateway.api.image_request import ImageGenerationRequest, to_image_request
+    from gateway.audit.record import new_id
+    from gateway.errors import RequestInvalid
+
+    try:
+        body = ImageGenerationRequest.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise RequestInvalid(fault["msg"], param=place) from error
+    request = to_image_request(
+        body,
+        model=gateway.generator_name(body.model or ""),
+        card=gateway.generator_card(body.model or ""),
+        settings=gateway.settings,
+        caller=local_caller(policy),
+        request_id=new_id(),
+    )
+    return replace(request, surface=SURFACE)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[StreamEvent], Awaitable[None]] | None]:
+    """A bar over the steps on standard error; nothing for programs."""
+    if quiet:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from gateway.ports import Progress as Step
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(error=True), transient=True) as bar:
+        task = bar.add_task("loading models", total=None)
+
+        async def emit(event: StreamEvent) -> None:
+            if isinstance(event, Step):
+                bar.update(task, description="drawing", completed=event.step, total=event.steps)
+
+        yield emit
+
+
+def _format(output: Path) -> str:
+    from gateway.errors import RequestInvalid
+
+    try:
+        return FORMATS[output.suffix.lower()]
+    except KeyError:
+        raise RequestInvalid(f"name the picture {', '.join(FORMATS)}", param="--output") from None
+
+
+def _write(outcome: Outcome, output: Path, n: int) -> dict[int, Path]:
+    """Write what may leave; return the files by the pictures' places."""
+    from gateway.errors import ConfigurationError
+    from gateway.outcomes import Delivered, Partial
+
+    files: dict[int, Path] = {}
+    if not isinstance(outcome, Delivered | Partial):
+        return files
+    for image in outcome.images:
+        path = output if n == 1 else output.with_stem(f"{output.stem}-{image.index + 1}")
+        try:
+            path.write_bytes(image.content)
+        except OSError as error:
+            raise ConfigurationError(f"{path} can't be written: {error.strerror}") from error
+        files[image.index] = path
+    return files
+
+
+def _report(outcome: Outcome, files: dict[int, Path]) -> None:
+    from gateway.outcomes import Delivered, Partial
+
+    if not isinstance(outcome, Delivered | Partial):
+        _report_refusal(outcome)
+        return
+    if outcome.rewrite is not None:
+        say(f"rewritten  {outcome.rewrite.prompt}", style="yellow")
+        rules = ", ".join(outcome.rewrite.rules)
+        say(f"           because of {', '.join(outcome.rewrite.categories)}; rules {rules}")
+    for image in outcome.images:
+        say(
+            f"written    {files[image.index]}  {image.width}x{image.height}  seed {image.seed}", style="green"
+        )
+    if isinstance(outcome, Partial):
+        for withheld in outcome.withheld:
+            decision = withheld.decision
+            say(f"withheld   picture {withheld.index + 1}: {decision.public_reason}", style="red")
+            say(f"           decision {decision.id}")
+    say(f"judged     prompt: {outcome.prompt_decision.action.word}, decision {outcome.prompt_decision.id}")
+    coverage = outcome.coverage
+    by = f" by {', '.join(coverage.classifiers)}" if coverage.classifiers else ""
+    say(f"           pictures: {coverage.images_inspected} of {coverage.images_total} inspected{by}")
+
+
+def _report_refusal(outcome: Blocked | Held) -> None:
+    from gateway.outcomes import Held
+
+    word = "held" if isinstance(outcome, Held) else "blocked"
+    say(f"{word:<11}at the {outcome.stage.value} stage: {outcome.reason}", style="red")
+    if outcome.decision.categories:
+        say(f"categories {', '.join(outcome.decision.categories)}")
+    say(f"decision   {outcome.decision.id}")
+
+
+def _view(request: ImageRequest, outcome: Outcome, files: dict[int, Path]) -> dict[str, object]:
+    from gateway.outcomes import Delivered, Partial
+
+    view: dict[str, object] = {"outcome": type(outcome).__name__.lower(), "request_id": request.id}
+    if isinstance(outcome, Delivered | Partial):
+        view |= _delivered_view(outcome, files)
+    else:
+        view |= {
+            "stage": outcome.stage.value,
+            "reason": outcome.reason,
+            "categories": list(outcome.decision.categories),
+            "decision": decision_view(outcome.decision),
+        }
+    coverage = outcome.coverage
+    view["coverage"] = {
+        "images_total": coverage.images_total,
+        "images_inspected": coverage.images_inspected,
+        "classifiers": list(coverage.classifiers),
+    }
+    return view
+
+
+def _delivered_view(outcome: Delivered | Partial, files: dict[int, Path]) -> dict[str, object]:
+    rewrite = outcome.rewrite
+    withheld = getattr(outcome, "withheld", ())
+    return {
+        "images": [_image_view(image, files[image.index]) for image in outcome.images],
+        "withheld": [{"index": w.index, "decision": decision_view(w.decision)} for w in withheld],
+        "revised_prompt": None if rewrite is None else rewrite.prompt,
+        "rewrite": None
+        if rewrite is None
+        else {
+            "attempts": rewrite.attempts,
+            "rules": list(rewrite.rules),
+            "categories": list(rewrite.categories),
+            "model": rewrite.model.name,
+            "revision": rewrite.model.revision,
+        },
+        "decision": decision_view(outcome.prompt_decision),
+    }
+
+
+def _image_view(image: DeliveredImage, file: Path) -> dict[str, object]:
+    return {
+        "index": image.index,
+        "file": str(file),
+        "width": image.width,
+        "height": image.height,
+        "seed": image.seed,
+        "decision": None if image.decision is None else decision_view(image.decision),
+    }

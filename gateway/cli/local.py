@@ -1,0 +1,103 @@
+"""A gateway inside this process, for commands that judge or draw without a server.
+
+Duty: build, start, lend, close. The log takes one writer: beside a running server on the same data folder
+these commands refuse to start, and say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.moderation import Moderator
+    from gateway.requests import Caller
+    from gateway.service import Gateway
+    from gateway.settings import Settings
+
+SURFACE = "cli"
+
+
+@asynccontextmanager
+async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Lend a started gateway and close it.
+
+    Raises:
+        ConfigurationError: a part is missing or wrong, or another process writes the log.
+        AuditCorrupt: the log does not verify.
+    """
+    from gateway.wiring import build
+
+    gateway = build(settings)
+    try:
+        await gateway.start()
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+def local_caller(policy: str | None) -> Caller:
+    """Whoever sits at this terminal; `policy` is the one asked for, or the settings' default."""
+    from gateway.requests import Caller
+
+    return Caller(actor="cli", role="admin", policy=policy)
+
+
+def text_or_stdin(text: str) -> str:
+    """Return the argument, or standard input for `-`, without the final line break.
+
+    Raises:
+        RequestInvalid: nothing is there, or it is not UTF-8.
+    """
+    import sys
+
+    from gateway.errors import RequestInvalid
+
+    if text == "-":
+        try:
+            text = sys.stdin.buffer.read().decode().removesuffix("\n")
+        except UnicodeDecodeError as error:
+            raise RequestInvalid("standard input is not UTF-8", param="text") from error
+    if not text.strip():
+        raise RequestInvalid("the text is empty", param="text")
+    return text
+
+
+@asynccontextmanager
+async def running_moderator(settings: Settings) -> AsyncIterator[Moderator]:
+    """Lend a moderator with its classifiers alone: no rewriter and no image model is loaded.
+
+    Raises:
+        ConfigurationError: a part is missing or wrong, or another process writes the log.
+        AuditCorrupt: the log does not verify.
+    """
+    from classifiers.batching import ClassifierFailed, MicroBatcher
+    from gateway.audit.log import SqliteAuditLog
+    from gateway.errors import ConfigurationError
+    from gateway.judge import Judge
+    from gateway.moderation import Moderator
+    from gateway.trail import SilentObserver
+    from gateway.wiring import audit_settings, build_classifiers, build_policies
+
+    classifiers = build_classifiers(settings)
+    policies = build_policies(settings, classifiers)
+    log = SqliteAuditLog.open(audit_settings(settings))
+    batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
+    try:
+        await asyncio.gather(*(batcher.start() for batcher in batchers.values()))
+        yield Moderator(
+            judge=Judge(batchers),
+            policies=policies,
+            cards={name: classifier.card for name, classifier in classifiers.items()},
+            log=log,
+            observer=SilentObserver(),
+            timeout_s=settings.server.request_timeout_s,
+        )
+    except ClassifierFailed as error:
+        raise ConfigurationError(f"a classifier can't be loaded: {error}") from error
+    finally:
+        for batcher in batchers.values():
+            await asyncio.to_thread(batcher.close)
+        await asyncio.to_thread(log.close)

@@ -1,0 +1,112 @@
+"""`imagegate moderate`: judge a text or a picture without drawing anything."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from gateway.cli.boundary import BLOCKED
+from gateway.cli.local import SURFACE, local_caller, running_moderator, text_or_stdin
+from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
+from gateway.cli.printing import add_row, print_json, say, show, table
+from gateway.cli.views import decision_view, strongest
+
+if TYPE_CHECKING:
+    from gateway.moderation_types import Moderation, ModerationInput
+    from gateway.settings import Settings
+    from policies.decision import Decision
+
+MAX_IMAGE_BYTES: Final = 32_000_000
+_STYLES: Final = {"none": "dim", "low": "yellow", "medium": "dark_orange", "high": "red"}
+
+
+def moderate(  # noqa: PLR0917  # typer: parameters are options
+    text: Annotated[str | None, typer.Argument(help="Text to judge; `-` reads standard input.")] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", help="Picture to judge: PNG, JPEG or WebP.")
+    ] = None,
+    policy: Annotated[str | None, typer.Option(help="Policy by name; see `imagegate policy list`.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the classifiers measure and what the policy says about it.
+
+    A table of category, score, severity and classifier, then the verdict with its reason. The decision goes
+    on record like any other. Exit code 1 when the verdict is anything but allow.
+
+    Examples: `imagegate moderate "a red apple"`, `imagegate moderate - < prompt.txt`,
+    `imagegate moderate --image picture.png --json`.
+    """
+    asked = _input(text, image)
+    answer = asyncio.run(_judge(settings_from(config, data), asked, policy))
+    decisions = [decision for _, decision in answer.decisions]
+    flagged = any(decision.action.word != "allow" for decision in decisions)
+    if as_json:
+        print_json(_view(answer, flagged=flagged))
+    else:
+        for modality, decision in answer.decisions:
+            _report(modality.value, decision)
+    if flagged:
+        raise typer.Exit(BLOCKED)
+
+
+async def _judge(settings: Settings, asked: ModerationInput, policy: str | None) -> Moderation:
+    from gateway.audit.record import new_id
+
+    async with running_moderator(settings) as moderator:
+        answers = await moderator.run(
+            [asked], request_id=new_id(), caller=local_caller(policy), surface=SURFACE
+        )
+    return answers[0]
+
+
+def _input(text: str | None, image: Path | None) -> ModerationInput:
+    from gateway.errors import RequestInvalid
+    from gateway.moderation_types import ModerationInput
+
+    if text is None and image is None:
+        raise RequestInvalid("give a text, `-` for standard input, or --image FILE", param="text")
+    texts = () if text is None else (text_or_stdin(text),)
+    return ModerationInput(texts, () if image is None else (_read(image),))
+
+
+def _read(image: Path) -> bytes:
+    from gateway.errors import ContentTooLarge, RequestInvalid
+
+    try:
+        if image.stat().st_size > MAX_IMAGE_BYTES:
+            raise ContentTooLarge(f"the picture has more than {MAX_IMAGE_BYTES} bytes", param="--image")
+        return image.read_bytes()
+    except OSError as error:
+        raise RequestInvalid(f"the picture can't be read: {error.strerror}", param="--image") from error
+
+
+def _report(modality: str, decision: Decision) -> None:
+    rows = table("category", "score", "severity", "classifier", title=modality)
+    for signal, severity in strongest(decision):
+        cells = (signal.category, f"{signal.score:.3f}", severity, signal.classifier)
+        add_row(rows, cells, style=_STYLES[severity])
+    show(rows)
+    for failure in decision.findings.failures:
+        say(f"no measurement from {failure.classifier}: {failure.kind.value}", style="red")
+    say(f"action     {decision.action.word}", style="green" if decision.action.word == "allow" else "red")
+    if decision.verdict is not decision.action:
+        say(f"verdict    {decision.verdict.word} (shadow rules count in the verdict only)")
+    for hit in decision.rules:
+        say(f"rule       {hit.rule}: {hit.action.word} ({hit.category or 'failure'}) {hit.public_reason}")
+    say(f"policy     {decision.policy.name} {decision.policy.revision[:16]}")
+    say(f"decision   {decision.id}")
+
+
+def _view(answer: Moderation, *, flagged: bool) -> dict[str, object]:
+    return {
+        "flagged": flagged,
+        "decisions": [
+            {"modality": modality.value, **decision_view(decision)} for modality, decision in answer.decisions
+        ],
+        "coverage": {modality.value: sorted(names) for modality, names in answer.coverage.items()},
+    }

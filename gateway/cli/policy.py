@@ -1,0 +1,247 @@
+"""`imagegate policy`: check policy files before they serve, and show those that do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.boundary import BLOCKED
+from gateway.cli.options import ConfigOption, JsonOption, settings_from
+from gateway.cli.printing import add_row, print_json, say, show, table
+
+if TYPE_CHECKING:
+    from classifiers.protocol import ClassifierCard
+    from gateway.settings import Settings
+    from policies.book import PolicyBook
+    from policies.decision import Stage
+    from policies.errors import PolicyError
+    from policies.policy import Policy
+    from policies.testing import TestReport
+
+app = typer.Typer(no_args_is_help=True, help="Check policy files, and show the policies that serve.")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file's end: what is wrong with it, or the policy with its tests' report (None: no test file)."""
+
+    file: Path
+    error: PolicyError | None = None
+    policy: Policy | None = None
+    tests: TestReport | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when the file compiles and its tests, if there are any, pass and reach every rule."""
+        return self.error is None and (self.tests is None or self.tests.ok)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Policy files, or folders of them.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile policy files against the configured classifiers and run the tests beside them.
+
+    Mistakes are shown with file, line, column, a caret and a hint. `NAME_test.yaml` beside `NAME.yaml` is
+    run, and rules that none of its cases reaches are named. Exit code 1 when anything is wrong.
+
+    Examples: `imagegate policy check policies/`, `imagegate policy check shop.yaml --json`.
+    """
+    cards = _cards(config)
+    checked = [_check(file, cards) for file in _files(files)]
+    if as_json:
+        print_json({"ok": all(one.ok for one in checked), "files": [_checked_view(one) for one in checked]})
+    else:
+        for one in checked:
+            _report(one)
+    if not all(one.ok for one in checked):
+        raise typer.Exit(BLOCKED)
+
+
+@app.command("list")
+def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the policies that can serve, and library policies that these classifiers can't serve.
+
+    Example: `imagegate policy list --config imagegate.yaml`.
+    """
+    settings, book = _book(config)
+    policies = [book.get(name) for name in book.names]
+    if as_json:
+        print_json(
+            {
+                "default": settings.policies.default,
+                "policies": [_policy_view(policy) for policy in policies],
+                "unusable": {name: str(error) for name, error in book.unusable.items()},
+            }
+        )
+        return
+    rows = table("policy", "revision", "rules", "rewrites", "owner", "description")
+    for policy in policies:
+        mark = " (default)" if policy.ref.name == settings.policies.default else ""
+        cells = (
+            policy.ref.name + mark,
+            policy.ref.revision[:16],
+            sum(len(policy.rules(stage)) for stage in policy.plans),
+            policy.max_rewrites,
+            policy.owner,
+            policy.description,
+        )
+        add_row(rows, cells)
+    show(rows)
+    for error in book.unusable.values():
+        say(str(error), style="yellow")
+
+
+@app.command("show")
+def show_(
+    name: Annotated[str, typer.Argument(help="A name from `imagegate policy list`.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one policy: its classifiers and rules by stage, what it warns of, what it can't see.
+
+    Example: `imagegate policy show default`.
+    """
+    _, book = _book(config)
+    policy = book.get(name)
+    if as_json:
+        print_json(_policy_view(policy))
+        return
+    say(f"{policy.ref.name}  {policy.ref.revision}")
+    say(f"{policy.description}\nowner {policy.owner}; at most {policy.max_rewrites} rewrites\n")
+    for stage in policy.plans:
+        _show_stage(policy, stage)
+    for line in policy.warnings:
+        say(line, style="yellow")
+    for line in policy.uncovered_locked:
+        say(f"not measured for a locked rule: {line}", style="yellow")
+
+
+def _show_stage(policy: Policy, stage: Stage) -> None:
+    plan = policy.plan(stage)
+    if plan.skipped_reason is not None:
+        say(f"{stage.value}: skipped, because {plan.skipped_reason}", style="yellow")
+        return
+    asked = (f"{use.name} ({use.timeout_ms} ms, on failure {use.on_failure})" for use in plan.classifiers)
+    say(f"{stage.value}: {', '.join(asked)}")
+    rows = table("rule", "action", "mode", "reason")
+    for rule in policy.rules(stage):
+        add_row(
+            rows, (rule.id + (" (locked)" if rule.locked else ""), rule.action.word, rule.mode, rule.reason)
+        )
+    show(rows)
+
+
+def _cards(config: Path | None) -> Mapping[str, ClassifierCard]:
+    from gateway.wiring import build_classifiers
+
+    return {name: made.card for name, made in build_classifiers(settings_from(config)).items()}
+
+
+def _book(config: Path | None) -> tuple[Settings, PolicyBook]:
+    from gateway.wiring import build_classifiers, build_policies
+
+    settings = settings_from(config)
+    return settings, build_policies(settings, build_classifiers(settings)).book
+
+
+def _files(named: Sequence[Path]) -> list[Path]:
+    from policies.loader import policy_files
+
+    return [file for path in named for file in (policy_files(path) if path.is_dir() else [path])]
+
+
+def _check(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
+    from datetime import UTC, datetime
+
+    from policies.compiler import compile_policy
+    from policies.errors import PolicyError
+    from policies.loader import load_policy
+    from policies.testing import run_tests, cases_beside
+
+    try:
+        policy = compile_policy(load_policy(file), cards, today=datetime.now(UTC).date())
+        beside = cases_beside(file)
+        return Checked(file, policy=policy, tests=run_tests(policy, beside) if beside.exists() else None)
+    except PolicyError as error:
+        return Checked(file, error=error)
+
+
+def _report(one: Checked) -> None:
+    if one.error is not None:
+        say(str(one.error), style="red")
+        return
+    assert one.policy is not None
+    for line in one.policy.warnings:
+        say(line, style="yellow")
+    for line in one.policy.uncovered_locked:
+        say(f"{one.file}: not measured for a locked rule: {line}", style="yellow")
+    if one.tests is not None:
+        say(one.tests.render(), style=None if one.tests.ok else "red")
+    else:
+        say(f"{one.file}: no tests beside it; write {one.file.stem}_test{one.file.suffix}", style="yellow")
+    say(f"{one.file}: {'ok' if one.ok else 'not ok'}  {one.policy.ref.name} {one.policy.ref.revision[:16]}")
+
+
+def _checked_view(one: Checked) -> dict[str, object]:
+    view: dict[str, object] = {"file": str(one.file), "ok": one.ok}
+    if one.error is not None:
+        keys = ("file", "line", "column", "message", "hint")
+        view["problems"] = [{key: getattr(each, key) for key in keys} for each in one.error.diagnostics]
+    if one.policy is not None:
+        view |= {
+            "policy": one.policy.ref.name,
+            "revision": one.policy.ref.revision,
+            "warnings": list(one.policy.warnings),
+            "uncovered_locked": list(one.policy.uncovered_locked),
+        }
+    if one.tests is not None:
+        view["tests"] = {
+            "file": one.tests.file,
+            "unreached": list(one.tests.unreached),
+            "cases": [
+                {"name": case.name, "line": case.line, "failures": list(case.failures)}
+                for case in one.tests.cases
+            ],
+        }
+    return view
+
+
+def _policy_view(policy: Policy) -> dict[str, object]:
+    return {
+        "name": policy.ref.name,
+        "revision": policy.ref.revision,
+        "description": policy.description,
+        "owner": policy.owner,
+        "max_rewrites": policy.max_rewrites,
+        "warnings": list(policy.warnings),
+        "uncovered_locked": list(policy.uncovered_locked),
+        "stages": {stage.value: _stage_view(policy, stage) for stage in policy.plans},
+    }
+
+
+def _stage_view(policy: Policy, stage: Stage) -> dict[str, object]:
+    plan = policy.plan(stage)
+    return {
+        "skipped": plan.skipped_reason,
+        "classifiers": [
+            {"name": use.name, "timeout_ms": use.timeout_ms, "on_failure": use.on_failure}
+            for use in plan.classifiers
+        ],
+        "rules": [
+            {
+                "id": rule.id,
+                "action": rule.action.word,
+                "mode": rule.mode.value,
+                "reason": rule.reason,
+                "locked": rule.locked,
+            }
+            for rule in policy.rules(stage)
+        ],
+    }

@@ -1,0 +1,138 @@
+"""`imagegate serve`: the HTTP server, one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.options import ConfigOption, DataOption, settings_from
+from gateway.cli.printing import say
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+
+class LogLevel(StrEnum):
+    """How much is logged; prompts never are."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to bind. Absent: the settings' (127.0.0.1).", show_default=False),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 takes a free one. Absent: 8080.", show_default=False),
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+    log_level: Annotated[LogLevel, typer.Option(help="How much is logged.")] = LogLevel.INFO,
+) -> None:
+    """Serve the OpenAI-compatible API; prints two curl lines to try when it is ready.
+
+    Without API keys it binds to loopback only. SIGTERM: not ready first, then accepted work is finished (at
+    most `server.drain_s` seconds), then exit code 0; a second signal ends it at once.
+
+    Examples: `imagegate serve`, `imagegate serve --port 9000 --data /srv/imagegate`,
+    `imagegate serve --config imagegate.yaml --host 0.0.0.0` (needs `keys_file` in the settings).
+    """
+    settings = settings_from(config, data, server__host=host, server__port=port)
+    logging.basicConfig(
+        level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    for noisy in ("httpx", "httpcore", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    _run(settings, log_level)
+
+
+def _run(settings: Settings, log_level: LogLevel) -> None:
+    import uvloop
+
+    from gateway.api.auth import check_bind
+
+    check_bind(settings)
+    with (
+        _bound(settings.server.host, settings.server.port) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, listener, log_level))
+
+
+async def _serve(settings: Settings, listener: socket.socket, log_level: LogLevel) -> None:
+    """Load everything first, so that what is missing ends in a message and not in a half-open server."""
+    import uvicorn
+
+    from gateway.api.app import create_app
+    from gateway.cli.server import DrainingServer
+    from gateway.wiring import build
+
+    say("loading models …", error=True)
+    gateway = build(settings)
+    try:
+        await gateway.start()
+        app = create_app(gateway, metrics=gateway.metrics)
+        server = DrainingServer(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                log_level=log_level.value,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
+            ),
+            on_ready=lambda: _hello(listener, settings),
+        )
+        await server.serve(sockets=[listener])
+    finally:
+        await gateway.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Take the port before anything is loaded; nobody can connect until the server listens.
+
+    Raises:
+        ConfigurationError: the address is taken or not this machine's.
+    """
+    from gateway.errors import ConfigurationError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"server.host, server.port: {host}:{port} can't be bound ({error.strerror or error}); "
+            "choose another with --port"
+        ) from error
+    return listener
+
+
+def _hello(listener: socket.socket, settings: Settings) -> None:
+    """Two lines to try."""
+    host, port = listener.getsockname()[:2]
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    key = " -H 'Authorization: Bearer ig-…'" if settings.keys_file else ""
+    json = f"{key} -H 'Content-Type: application/json' -d"
+    say(f"\nimagegate is ready on {base} (API docs: {base}/docs). Try:\n", style="green")
+    say(
+        f'curl {base}/v1/images/generations{json} \'{{"prompt": "a red apple", "response_format": "url"}}\'\n'
+    )
+    say(f'curl {base}/v1/moderations{json} \'{{"input": "a red apple"}}\'\n')
+    if not settings.keys_file:
+        say("No API keys: only this machine can connect, and anyone on it may do everything.", style="yellow")

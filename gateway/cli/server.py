@@ -1,0 +1,54 @@
+"""uvicorn with an end in the right order: not ready, accepted work finished, then closed.
+
+Duty: what a signal does. It knows no route and no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from gateway.api.app import begin_drain, drained
+
+
+class DrainingServer(uvicorn.Server):
+    """On the first signal: refuse new work and turn not ready while still answering, wait, then stop.
+
+    A second signal stops without waiting. `on_ready` is called once the port is open. The process then ends
+    by itself with exit code 0: the signal is not raised again.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._asked = False
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Open the port, then say so."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called by the signal handler, between two bytecodes: only schedules."""
+        if self._asked or self._loop is None:
+            self.force_exit = self._asked
+            self.should_exit = True
+            return
+        self._asked = True
+        self._loop.call_soon_threadsafe(self._begin_end)
+
+    def _begin_end(self) -> None:
+        begin_drain(self.config.app)  # type: ignore[arg-type]  # ours is a FastAPI application
+        self._ending = asyncio.get_running_loop().create_task(self._end())
+
+    async def _end(self) -> None:
+        await drained(self.config.app)  # type: ignore[arg-type]
+        self.should_exit = True
