@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -89,7 +90,9 @@ class ImageStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Generate and send. A client that leaves cancels the generation."""
-        async with WhileConnected(self._request), self._edge.admission.slot():
+        slot = self._edge.admission.slot(self._wanted.deadline_s)
+        async with WhileConnected(self._request), slot as left_s:
+            self._wanted = replace(self._wanted, deadline_s=left_s)
             await self._run(scope, receive, send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,6 +6,7 @@ Duty: parse, one call, render. No question of safety is asked here.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from fastapi import APIRouter
@@ -54,7 +55,8 @@ async def create_image(request: Request) -> Response:
     )
     if body.stream:
         return ImageStream(edge, request, wanted)
-    async with WhileConnected(request), edge.admission.slot():
+    async with WhileConnected(request), edge.admission.slot(wanted.deadline_s) as left_s:
+        wanted = replace(wanted, deadline_s=left_s)
         return await _generate(edge, request, wanted, body.response_format or "b64_json")
 
 

@@ -17,6 +17,7 @@ from gateway.errors import Overloaded, QuotaExceeded
 
 _RETRY_FULL_S: Final = 1.0
 _RETRY_DRAINING_S: Final = 5.0
+_LEAST_S: Final = 0.001
 _MAX_BUCKETS: Final = 10_000
 
 
@@ -59,18 +60,36 @@ class Admission:
             raise Overloaded("The server is full; try again soon.", retry_after_s=_RETRY_FULL_S)
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold a place while working. Raises Overloaded at once when there is none and the queue is full."""
+    async def slot(self, timeout_s: float) -> AsyncIterator[float]:
+        """Hold a place while working; gives what waiting left of `timeout_s`.
+
+        Raises:
+            Overloaded: at once when there is no place and the queue is full, or when no place came free in
+                `timeout_s`.
+        """
         self.check()
+        left_s = timeout_s
         if self._in_flight < self._max_concurrent:
             self._in_flight += 1
             self._idle.clear()
         else:
-            await self._wait()
+            left_s = await self._wait_within(timeout_s)
         try:
-            yield
+            yield left_s
         finally:
             self._release()
+
+    async def _wait_within(self, timeout_s: float) -> float:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wait()
+        except TimeoutError as error:
+            raise Overloaded(
+                "No place came free in the request's time; try again later.", retry_after_s=_RETRY_FULL_S
+            ) from error
+        # A place that came in the last moment still gets a moment, and then times out as a stage does.
+        return max(_LEAST_S, timeout_s - (time.monotonic() - started))
 
     async def _wait(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

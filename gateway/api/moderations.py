@@ -48,7 +48,8 @@ async def create_moderation(request: Request) -> Response:
     body = await read_json(request, limit_bytes=limit_bytes, model=ModerationRequest)
     inputs = to_inputs(body)
     request_id = request_id_of(request)
-    async with WhileConnected(request), edge.admission.slot():
+    timeout_s = edge.service.settings.server.request_timeout_s
+    async with WhileConnected(request), edge.admission.slot(timeout_s):
         answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller)
     if len(answers) != len(inputs):
         raise ClassifierUnavailable("Not every input was judged; send the request again.", retry_after_s=2)

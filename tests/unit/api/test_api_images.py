@@ -13,6 +13,7 @@ from scripted_service import (
     FakePolicies,
     FakeServer,
     ScriptedService,
+    call_raw,
     decision,
     delivered,
     image,
@@ -370,26 +371,7 @@ async def test_a_client_that_leaves_cancels_the_work(service: ScriptedService) -
 
     service.answer = endless
     app = create_app(service)
-    sent: list[dict[str, object]] = []
-    messages = iter([{"type": "http.request", "body": b'{"prompt": "x"}', "more_body": False}])
-
-    async def receive() -> dict[str, object]:
-        message = next(messages, None)
-        if message is None:
-            await running.wait()
-            return {"type": "http.disconnect"}
-        return message
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")], "http_version": "1.1",
-        "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
-        "asgi": {"version": "3.0"},
-    }  # fmt: skip
-    await app(scope, receive, send)
+    sent = await call_raw(app, PATH, b'{"prompt": "x"}', running)
     assert service.cancelled == 1
     assert app.state.edge.admission.in_flight == 0
     assert all(message.get("status") != 200 for message in sent)

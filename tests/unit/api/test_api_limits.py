@@ -43,7 +43,7 @@ async def test_places_are_given_in_order_and_never_lost() -> None:
     order: list[int] = []
 
     async def use(number: int) -> None:
-        async with gate.slot():
+        async with gate.slot(5):
             order.append(number)
             await asyncio.sleep(0)
 
@@ -63,7 +63,7 @@ async def test_a_cancel_while_a_place_is_handed_over_loses_nothing(turns: int) -
     leave = asyncio.Event()
 
     async def hold() -> None:
-        async with gate.slot():
+        async with gate.slot(5):
             await leave.wait()
 
     holder = asyncio.ensure_future(hold())
@@ -76,8 +76,27 @@ async def test_a_cancel_while_a_place_is_handed_over_loses_nothing(turns: int) -
     waiter.cancel()
     await asyncio.gather(holder, waiter, return_exceptions=True)
     assert (gate.in_flight, gate.queued) == (0, 0)
-    async with asyncio.timeout(1), gate.slot():
+    async with asyncio.timeout(1), gate.slot(5):
         assert gate.in_flight == 1
+
+
+async def test_waiting_counts_as_the_request_s_time() -> None:
+    """Who waits has less time left for work, and who gets no place in time is refused."""
+    gate = Admission(max_concurrent=1, max_queued=5)
+    async with gate.slot(5) as all_of_it:
+        assert all_of_it == 5
+        with pytest.raises(Overloaded, match="in the request's time"):
+            async with gate.slot(0.02):
+                pytest.fail("there is no second place")
+        waiter = asyncio.ensure_future(_left(gate))
+        await asyncio.sleep(0.1)
+    assert 4.5 < await waiter < 4.95
+    assert (gate.in_flight, gate.queued) == (0, 0)
+
+
+async def _left(gate: Admission) -> float:
+    async with gate.slot(5) as left_s:
+        return left_s
 
 
 async def test_draining_is_red_first_and_finishes_what_was_accepted(service: ScriptedService) -> None:
@@ -110,7 +129,7 @@ async def test_draining_ends_after_its_time(service: ScriptedService) -> None:
     """Work that does not end is waited for no longer than `drain_s`."""
     service.settings = replace(service.settings, server=FakeServer(drain_s=0.05))
     app = create_app(service)
-    async with app.state.edge.admission.slot():
+    async with app.state.edge.admission.slot(5):
         started = time.monotonic()
         assert await drained(app) is False
         assert time.monotonic() - started < 1
@@ -147,7 +166,7 @@ async def test_a_full_server_still_answers_health_and_audit(service: ScriptedSer
     """Admission bounds work, not the watching of it."""
     service.settings = replace(service.settings, server=FakeServer(max_concurrent=1, max_queued=0))
     app = create_app(service)
-    async with app.state.edge.admission.slot(), client_of(app) as client:
+    async with app.state.edge.admission.slot(5), client_of(app) as client:
         for path in ("/healthz", "/readyz", "/metrics", "/v1/audit/checkpoint", "/v1/models"):
             assert (await client.get(path)).status_code == 200
         response: httpx.Response = await client.post("/v1/moderations", json={"input": "x"})

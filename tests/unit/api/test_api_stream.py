@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import orjson
-from scripted_service import PNG, ScriptedService, decision, delivered, image, withheld
+from scripted_service import PNG, ScriptedService, call_raw, decision, delivered, image, withheld
 
 from gateway.api.app import create_app
 from gateway.api.image_stream import Pending
@@ -156,25 +156,23 @@ async def test_a_reader_that_leaves_mid_stream_cancels(service: ScriptedService)
 
     service.answer = answer
     app = create_app(service)
-    body = iter([{"type": "http.request", "body": orjson.dumps(BODY), "more_body": False}])
-
-    async def receive() -> dict[str, object]:
-        message = next(body, None)
-        if message is None:
-            await started.wait()
-            return {"type": "http.disconnect"}
-        return message
-
-    async def send(message: dict[str, object]) -> None:
-        if message.get("body"):
-            started.set()
-
-    scope = {
-        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")], "http_version": "1.1",
-        "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
-        "asgi": {"version": "3.0"},
-    }  # fmt: skip
-    await app(scope, receive, send)
+    await call_raw(app, PATH, orjson.dumps(BODY), started, on_body=started.set)
     assert service.cancelled == 1
+    assert app.state.edge.admission.in_flight == 0
+
+
+async def test_an_unforeseen_failure_mid_stream_leaves_it_unfinished(service: ScriptedService) -> None:
+    """What nobody foresaw cuts the stream off: no picture, no proper end, and the place is free again."""
+
+    async def answer(_: ImageRequest, emit: Emit) -> None:
+        await emit(Progress(1, 2))
+        await asyncio.sleep(0.01)
+        raise RuntimeError("SECRET")
+
+    service.answer = answer
+    app = create_app(service)
+    sent = await call_raw(app, PATH, orjson.dumps(BODY), asyncio.Event())
+    assert sent[0]["status"] == 200
+    assert all(message["more_body"] for message in sent[1:])
+    assert all(b"SECRET" not in message["body"] for message in sent[1:])
     assert app.state.edge.admission.in_flight == 0
