@@ -19,7 +19,7 @@ from gateway.audit import schema
 from gateway.audit.checkpoint import Head
 from gateway.audit.inbox import Inbox, Waiting
 from gateway.audit.notary import Notary
-from gateway.audit.opening import Opened, open_log, reopen_store
+from gateway.audit.opening import Opened, free_bytes, open_log, reopen_store
 from gateway.audit.record import Entry, RecordMaker, new_id
 from gateway.audit.settings import BATCH_LIMIT, AuditSettings
 from gateway.audit.store import Connect, DoubleIds
@@ -27,6 +27,8 @@ from gateway.ports import Json, Receipt, RecordDraft
 
 _log = logging.getLogger(__name__)
 _DISK_RETRY_S: Final = 1.0
+_ROOM_BYTES: Final = 16 * 2**20
+"""Free space below which a full log does not try to go on: it would only fill up again at once."""
 _FULL: Final = "the disk of the audit log is full"
 _BROKEN: Final = "the audit log can't be trusted to keep a record"
 
@@ -50,6 +52,7 @@ class SqliteAuditLog:
             self._write_own("gap", {"reason": reason})
         if self._notary.news(self._store):
             self._notary.sign(self._store)
+            self._store.flush()
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
 
     @classmethod
@@ -222,6 +225,8 @@ class SqliteAuditLog:
         self._fail_all(_FULL, cause)
         self._store.abandon()
         while not self._inbox.wait_closed(_DISK_RETRY_S):
+            if free_bytes(self._settings.folder) < _ROOM_BYTES:
+                continue
             try:
                 self._store = reopen_store(self._opened, self._connect)
                 self._write_own("gap", {"reason": "disk full"})

@@ -107,6 +107,12 @@ def reopen_store(opened: Opened, connect: Connect) -> Store:
     return store
 
 
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that holds `folder`, in bytes."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
+
+
 def _open_store(settings: AuditSettings, signer: Signer, connect: Connect) -> Store:
     try:
         return _recovered(settings, signer, connect)

@@ -103,14 +103,14 @@ def create_if_empty(connection: sqlite3.Connection, node: str) -> None:
     Raises:
         ConfigurationError: a newer or unknown format.
     """
-    connection.execute("BEGIN IMMEDIATE")
     if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        connection.execute("BEGIN IMMEDIATE")
         for statement in TABLES.strip().split(";\n"):
             connection.execute(statement)
         connection.executemany(
             "INSERT INTO meta VALUES (?, ?)", [("format", FORMAT), ("node", node), ("clean", "1")]
         )
-    connection.execute("COMMIT")
+        connection.execute("COMMIT")
     found = meta(connection, "format")
     if found != FORMAT:
         raise ConfigurationError(f"the audit log has format {found}; this version reads format {FORMAT}")

@@ -52,9 +52,13 @@ class Store:
 
     def __init__(self, path: Path, node: str | None = None, connect: Connect = schema.connect_writer) -> None:
         self._connection = connect(path)
-        schema.create_if_empty(self._connection, node or secrets.token_hex(4))
-        self.node = node or schema.meta(self._connection, "node") or ""
-        self.closed_cleanly = schema.meta(self._connection, "clean") == "1"
+        try:
+            schema.create_if_empty(self._connection, node or secrets.token_hex(4))
+            self.node = node or schema.meta(self._connection, "node") or ""
+            self.closed_cleanly = schema.meta(self._connection, "clean") == "1"
+        except BaseException:
+            self._connection.close()  # an open transaction would lock the next try out
+            raise
         self.frontier = Frontier()
         self.signed: SignedHead | None = None
         self._unwritten: SignedHead | None = None
