@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.api import schemas
 from gateway.api.edge import READY, edge_of
-from gateway.api.problems import JSON
+from gateway.api.problems import DEFAULT_WAIT_S, JSON, wait_headers
 from gateway.telemetry.metrics import CONTENT_TYPE
 
 router: Final = APIRouter(tags=["operations"])
@@ -46,7 +46,8 @@ async def readyz(request: Request) -> Response:
             "code": "not_ready",
         },
     }
-    return Response(orjson.dumps(content), 503, headers=_FRESH, media_type=JSON)
+    headers = {**_FRESH, **wait_headers(DEFAULT_WAIT_S)}
+    return Response(orjson.dumps(content), 503, headers=headers, media_type=JSON)
 
 
 @router.get(

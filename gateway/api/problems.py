@@ -22,6 +22,8 @@ from gateway.errors import Conflict, GatewayError, NotFound, RequestInvalid, Una
 JSON: Final = "application/json"
 _MAX_FIELDS_TOLD: Final = 3
 _MAX_NAME: Final = 64
+_ALWAYS_WITH_WAIT: Final = frozenset({429, 503})
+DEFAULT_WAIT_S: Final = 1.0
 
 _TYPES: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this address; see /docs for what there is."),
@@ -42,15 +44,24 @@ def problem(error: GatewayError) -> Response:
 def problem_headers(error: GatewayError) -> dict[str, str]:
     """Retry and authentication headers that go with an error."""
     headers: dict[str, str] = {}
-    if error.retry_after_s is not None:
-        # Whole seconds for RFC 9110, rounded up so that nobody comes too early; milliseconds are exact.
-        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
-        headers["retry-after-ms"] = str(max(1, math.ceil(error.retry_after_s * 1000)))
+    wait_s = error.retry_after_s
+    if wait_s is None and error.status in _ALWAYS_WITH_WAIT:
+        wait_s = DEFAULT_WAIT_S
+    if wait_s is not None:
+        headers.update(wait_headers(wait_s))
     if isinstance(error, Conflict):
         headers["x-should-retry"] = "false"  # the client retries 409 by itself; the same request stays wrong
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer realm="imagegate"'
     return headers
+
+
+def wait_headers(wait_s: float) -> dict[str, str]:
+    """Whole seconds for RFC 9110, rounded up so that nobody comes too early; milliseconds are exact."""
+    return {
+        "retry-after": str(max(1, math.ceil(wait_s))),
+        "retry-after-ms": str(max(1, math.ceil(wait_s * 1000))),
+    }
 
 
 def error_response(
