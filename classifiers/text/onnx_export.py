@@ -4,12 +4,11 @@ Duty: make that file, or find it. Its name holds the weights' sha256, this recip
 of the libraries that made it, so a stale file is never used. A half-written one can't be: it is renamed into
 place when it is whole, and two processes that export at once make the same file twice.
 
-int8 dynamic quantising of the weights: 23 MB instead of 91, about twice to four times as fast on one core.
+int8 products (see `rowwise_int8`) are about twice as fast on one core as float32.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 import warnings
@@ -17,7 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-RECIPE: Final = 1
+from classifiers.text.rowwise_int8 import quantise
+
+RECIPE: Final = 2
 _OPSET: Final = 18
 
 
@@ -53,7 +54,6 @@ def exported(folder: Path, weights_sha256: str, cache_dir: Path | None = None) -
 
 def _export(folder: Path, scratch: Path) -> Path:
     import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(
@@ -61,8 +61,6 @@ def _export(folder: Path, scratch: Path) -> Path:
     )
     plain, quantised = scratch / "fp32.onnx", scratch / "int8.onnx"
     sample = torch.ones(2, 8, dtype=torch.long)
-    root = logging.getLogger()
-    level = root.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns about Python branches that do not depend on input
         torch.onnx.export(
@@ -79,11 +77,7 @@ def _export(folder: Path, scratch: Path) -> Path:
                 "embedding": {0: "batch"},
             },
         )
-        root.setLevel(logging.ERROR)  # the quantiser logs advice through the root logger
-        try:
-            quantize_dynamic(str(plain), str(quantised), weight_type=QuantType.QInt8)
-        finally:
-            root.setLevel(level)
+    quantise(plain, quantised)
     return quantised
 
 
