@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.audit_views import print_record, print_records, print_report, record_view, report_view
 from gateway.cli.boundary import CORRUPT
 from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
-from gateway.cli.printing import add_row, print_json, say, show, table
+from gateway.cli.printing import print_json, say
 
 if TYPE_CHECKING:
     from gateway.audit.reader import AuditReader, StoredRecord
     from gateway.audit.settings import AuditSettings
-    from gateway.audit.verdicts import VerifyReport
 
 app = typer.Typer(no_args_is_help=True, help="Read the log of decisions, and verify it.")
 
@@ -48,8 +48,10 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
 ) -> None:
     """List records, newest first; every filter given must fit. Prompts are sealed and never listed.
 
-    Examples: `imagegate audit list --action block --since 2026-11-01`,
-    `imagegate audit list --category violence --limit 5 --json`.
+    Examples:
+
+    - `imagegate audit list --action block --since 2026-11-01`
+    - `imagegate audit list --category violence --limit 5 --json`
     """
     from gateway.audit.reader import RecordFilter
 
@@ -69,9 +71,11 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
     with closing(_reader(_settings(config, data))) as reader:
         page = reader.records(filters, cursor=cursor, limit=limit, oldest_first=oldest_first)
     if as_json:
-        print_json({"records": [_view(record) for record in page.records], "next_cursor": page.next_cursor})
+        print_json(
+            {"records": [record_view(record) for record in page.records], "next_cursor": page.next_cursor}
+        )
         return
-    _print_records(page.records)
+    print_records(page.records)
     if page.next_cursor is not None:
         say(f"more: --cursor {page.next_cursor}")
 
@@ -91,12 +95,15 @@ def show_(
     With --unseal the prompt and the actor are shown too. An access record is written before, so that needs
     the log to itself: not beside a running server on the same data folder.
 
-    Examples: `imagegate audit show 019ab…`, `imagegate audit show 019ab… --unseal --json`.
+    Examples:
+
+    - `imagegate audit show 019ab…`
+    - `imagegate audit show 019ab… --unseal --json`
     """
     settings = _settings(config, data)
     with closing(_reader(settings)) as reader:
         records = _found(reader, record_id)
-    views = [_view(record) for record in records]
+    views = [record_view(record) for record in records]
     if unseal:
         opened = _unsealed(settings, records)
         views = [
@@ -106,7 +113,7 @@ def show_(
         print_json(views[0] if len(views) == 1 else views)
         return
     for view in views:
-        _print_record(view)
+        print_record(view)
 
 
 @app.command()
@@ -129,7 +136,10 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
 
     Exit code 0 when all is well, 3 when anything is wrong; each check has its own number in `--json`.
 
-    Examples: `imagegate audit verify`, `imagegate audit verify --heads-file /mnt/worm/heads.txt`.
+    Examples:
+
+    - `imagegate audit verify`
+    - `imagegate audit verify --heads-file /mnt/worm/heads.txt`
     """
     from gateway.audit.checkpoint import Verifier
     from gateway.audit.sealing import Sealer
@@ -141,9 +151,9 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
     heads = heads_file or settings.heads
     report = verify_log(settings.database, [key], heads, sealer=sealer)
     if as_json:
-        print_json(_report_view(report))
+        print_json(report_view(report))
     else:
-        _print_report(report)
+        print_report(report)
     if not report.ok:
         raise typer.Exit(CORRUPT)
 
@@ -226,77 +236,3 @@ def _read_key(path: Path) -> str:
         raise ConfigurationError(
             f"the public key {path} can't be read; name it with --public-key, or --data with the log's folder"
         ) from error
-
-
-def _view(record: StoredRecord) -> dict[str, Any]:
-    return {"index": record.index, "leaf": record.leaf.hex(), **record.public}
-
-
-def _print_records(records: Sequence[StoredRecord]) -> None:
-    rows = table("index", "time (UTC)", "type", "stage", "action", "categories", "rules", "request", "id")
-    for record in records:
-        public = record.public
-        hits = [hit for hit in public.get("rules") or () if isinstance(hit, Mapping)]
-        request = public.get("request") or {}
-        cells = (
-            record.index,
-            _time(public.get("time_us")),
-            record.type,
-            public.get("stage"),
-            str(public.get("action") or "") + (" degraded" if public.get("degraded") else ""),
-            ", ".join(sorted({str(hit.get("category")) for hit in hits if hit.get("category")})),
-            ", ".join(str(hit.get("id")) for hit in hits),
-            request.get("id"),
-            record.id,
-        )
-        add_row(rows, cells, style="red" if public.get("action") == "block" else None)
-    show(rows)
-
-
-def _print_record(view: Mapping[str, Any]) -> None:
-    import orjson
-
-    for key, value in view.items():
-        shown = _time(value) if key == "time_us" else value
-        if isinstance(shown, Mapping | list):
-            shown = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
-        say(f"{key:<14}{shown}")
-    say("")
-
-
-def _time(microseconds: object) -> str:
-    if not isinstance(microseconds, int):
-        return ""
-    moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-    return moment.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-
-
-def _print_report(report: VerifyReport) -> None:
-    rows = table("check", "findings", "first")
-    for check in report.checks:
-        first = check.details[0] if check.details else "ok"
-        add_row(rows, (check.name, check.failures, first), style=None if check.ok else "red")
-    show(rows)
-    say(f"records    {report.size}, root {report.root.hex()}")
-    say(f"heads      {report.heads} signed; {report.unsigned_records} records after the last one")
-    if report.open_requests:
-        say(f"open       {report.open_requests} requests without outcome yet")
-    if not report.heads_file_checked:
-        say("no heads file: a rollback to an older copy can't be seen", style="yellow")
-    say("the log verifies" if report.ok else "THE LOG IS CORRUPT", style="green" if report.ok else "red")
-
-
-def _report_view(report: VerifyReport) -> dict[str, object]:
-    return {
-        "ok": report.ok,
-        "records": report.size,
-        "root": report.root.hex(),
-        "heads": report.heads,
-        "unsigned_records": report.unsigned_records,
-        "open_requests": report.open_requests,
-        "heads_file_checked": report.heads_file_checked,
-        "checks": [
-            {"name": c.name, "code": c.exit_code, "failures": c.failures, "details": list(c.details)}
-            for c in report.checks
-        ],
-    }

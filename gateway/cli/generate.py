@@ -50,9 +50,11 @@ def generate(  # noqa: PLR0917  # typer: parameters are options
     The prompt is judged, rewritten if the policy says so, drawn, and every picture is judged. Exit code 1
     when nothing was allowed; the reason and the decision's id are printed and on record.
 
-    Examples: `imagegate generate "a red apple" -o apple.png`,
-    `imagegate generate "a blue car" --n 4 --seed 7 --steps 20`,
-    `echo "a cat" | imagegate generate - --json`.
+    Examples:
+
+    - `imagegate generate "a red apple" -o apple.png`
+    - `imagegate generate "a blue car" --n 4 --seed 7 --steps 20`
+    - `echo "a cat" | imagegate generate - --json`
     """
     settings = settings_from(config, data)
     fields = {

@@ -47,7 +47,10 @@ def add(  # noqa: PLR0917  # typer: parameters are options
 ) -> None:
     """Make a key and print it, once. A running server takes it within a second.
 
-    Examples: `imagegate keys add`, `imagegate keys add --role audit --tenant shop --rate-per-minute 60`.
+    Examples:
+
+    - `imagegate keys add`
+    - `imagegate keys add --role audit --tenant shop --rate-per-minute 60`
     """
     from gateway.api.keys import Role, add_key, create_key
 
@@ -70,7 +73,9 @@ def list_(
 ) -> None:
     """List keys by id; the keys themselves are nowhere.
 
-    Example: `imagegate keys list --file keys.jsonl --json`.
+    Examples:
+
+    - `imagegate keys list --file keys.jsonl --json`
     """
     from gateway.api.keys import load_keys
 
@@ -97,7 +102,9 @@ def revoke(
 ) -> None:
     """Revoke a key; a running server refuses it within a second. Its line stays, for old records.
 
-    Example: `imagegate keys revoke key_0123456789ab`.
+    Examples:
+
+    - `imagegate keys revoke key_0123456789ab`
     """
     from gateway.api.keys import revoke_key
     from gateway.errors import NotFound

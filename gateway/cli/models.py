@@ -30,7 +30,10 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Nothing is loaded: a weights' sha256 that is known only after loading shows as a dash, and stands in the
     log's `config` record of every start.
 
-    Examples: `imagegate models list`, `imagegate models list --config imagegate.yaml --json`.
+    Examples:
+
+    - `imagegate models list`
+    - `imagegate models list --config imagegate.yaml --json`
     """
     from gateway.wiring import build_classifiers, build_generators, build_rewriter
 

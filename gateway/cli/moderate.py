@@ -38,8 +38,11 @@ def moderate(  # noqa: PLR0917  # typer: parameters are options
     A table of category, score, severity and classifier, then the verdict with its reason. The decision goes
     on record like any other. Exit code 1 when the verdict is anything but allow.
 
-    Examples: `imagegate moderate "a red apple"`, `imagegate moderate - < prompt.txt`,
-    `imagegate moderate --image picture.png --json`.
+    Examples:
+
+    - `imagegate moderate "a red apple"`
+    - `imagegate moderate - < prompt.txt`
+    - `imagegate moderate --image picture.png --json`
     """
     asked = _input(text, image)
     answer = asyncio.run(_judge(settings_from(config, data), asked, policy))

@@ -11,6 +11,7 @@ import typer
 
 from gateway.cli.boundary import BLOCKED
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
+from gateway.cli.policy_views import policy_view
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def check(
     Mistakes are shown with file, line, column, a caret and a hint. `NAME_test.yaml` beside `NAME.yaml` is
     run, and rules that none of its cases reaches are named. Exit code 1 when anything is wrong.
 
-    Examples: `imagegate policy check policies/`, `imagegate policy check shop.yaml --json`.
+    Examples:
+
+    - `imagegate policy check policies/`
+    - `imagegate policy check shop.yaml --json`
     """
     cards = _cards(config)
     checked = [_check(file, cards) for file in _files(files)]
@@ -68,7 +72,9 @@ def check(
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the policies that can serve, and library policies that these classifiers can't serve.
 
-    Example: `imagegate policy list --config imagegate.yaml`.
+    Examples:
+
+    - `imagegate policy list --config imagegate.yaml`
     """
     settings, book = _book(config)
     policies = [book.get(name) for name in book.names]
@@ -76,7 +82,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_json(
             {
                 "default": settings.policies.default,
-                "policies": [_policy_view(policy) for policy in policies],
+                "policies": [policy_view(policy) for policy in policies],
                 "unusable": {name: str(error) for name, error in book.unusable.items()},
             }
         )
@@ -106,12 +112,14 @@ def show_(
 ) -> None:
     """Show one policy: its classifiers and rules by stage, what it warns of, what it can't see.
 
-    Example: `imagegate policy show default`.
+    Examples:
+
+    - `imagegate policy show default`
     """
     _, book = _book(config)
     policy = book.get(name)
     if as_json:
-        print_json(_policy_view(policy))
+        print_json(policy_view(policy))
         return
     say(f"{policy.ref.name}  {policy.ref.revision}")
     say(f"{policy.description}\nowner {policy.owner}; at most {policy.max_rewrites} rewrites\n")
@@ -163,7 +171,7 @@ def _check(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
     from policies.compiler import compile_policy
     from policies.errors import PolicyError
     from policies.loader import load_policy
-    from policies.testing import run_tests, cases_beside
+    from policies.testing import cases_beside, run_tests
 
     try:
         policy = compile_policy(load_policy(file), cards, today=datetime.now(UTC).date())
@@ -211,37 +219,3 @@ def _checked_view(one: Checked) -> dict[str, object]:
             ],
         }
     return view
-
-
-def _policy_view(policy: Policy) -> dict[str, object]:
-    return {
-        "name": policy.ref.name,
-        "revision": policy.ref.revision,
-        "description": policy.description,
-        "owner": policy.owner,
-        "max_rewrites": policy.max_rewrites,
-        "warnings": list(policy.warnings),
-        "uncovered_locked": list(policy.uncovered_locked),
-        "stages": {stage.value: _stage_view(policy, stage) for stage in policy.plans},
-    }
-
-
-def _stage_view(policy: Policy, stage: Stage) -> dict[str, object]:
-    plan = policy.plan(stage)
-    return {
-        "skipped": plan.skipped_reason,
-        "classifiers": [
-            {"name": use.name, "timeout_ms": use.timeout_ms, "on_failure": use.on_failure}
-            for use in plan.classifiers
-        ],
-        "rules": [
-            {
-                "id": rule.id,
-                "action": rule.action.word,
-                "mode": rule.mode.value,
-                "reason": rule.reason,
-                "locked": rule.locked,
-            }
-            for rule in policy.rules(stage)
-        ],
-    }

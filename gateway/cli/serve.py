@@ -44,8 +44,11 @@ def serve(
     Without API keys it binds to loopback only. SIGTERM: not ready first, then accepted work is finished (at
     most `server.drain_s` seconds), then exit code 0; a second signal ends it at once.
 
-    Examples: `imagegate serve`, `imagegate serve --port 9000 --data /srv/imagegate`,
-    `imagegate serve --config imagegate.yaml --host 0.0.0.0` (needs `keys_file` in the settings).
+    Examples:
+
+    - `imagegate serve`
+    - `imagegate serve --port 9000 --data /srv/imagegate`
+    - `imagegate serve --config imagegate.yaml --host 0.0.0.0` (needs `keys_file` in the settings)
     """
     settings = settings_from(config, data, server__host=host, server__port=port)
     logging.basicConfig(
