@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from classifiers.weights import file_sha256
 from gateway.errors import ConfigurationError
 from gateway.generation.diffusers_options import DiffusersOptions
 
@@ -23,6 +24,8 @@ PipelineClass = Callable[[], type]
 
 _LIBRARY_ERRORS: Final = (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError, AttributeError)
 """What from_pretrained raises on wrong files, names and versions."""
+
+_HASHED_SUFFIXES: Final = frozenset({".safetensors", ".onnx", ".json", ".txt", ".model"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def load_pipeline(options: DiffusersOptions, pipeline_class: PipelineClass | Non
         ConfigurationError: naming the option at fault.
     """
     folder = _find_folder(options)
+    digests = _digests(folder, options)  # before anything of the folder is read as a model
     pipe = _from_pretrained(folder, options, pipeline_class)
     accepts = frozenset(inspect.signature(type(pipe).__call__).parameters)
     if missing := {"prompt", "generator", "num_inference_steps", "height", "width"} - accepts:
@@ -67,7 +71,7 @@ def load_pipeline(options: DiffusersOptions, pipeline_class: PipelineClass | Non
         accepts=accepts,
         parameters=_parameters(pipe, accepts, options),
         size_step=_size_step(pipe),
-        sha256=_digest(folder, options),
+        sha256=_identity(digests, options),
         default_guidance=_default_guidance(pipe, options),
     )
 
@@ -220,17 +224,26 @@ def _default_guidance(pipe: Any, options: DiffusersOptions) -> float | None:
     return float(parameter.default)
 
 
-def _digest(folder: Path, options: DiffusersOptions) -> str:
-    whole = hashlib.sha256()
-    files = [
-        p
-        for p in folder.rglob("*")
-        if p.is_file() and p.suffix in {".safetensors", ".json", ".txt", ".model"}
-    ]
-    named = [(p.relative_to(folder).as_posix(), p) for p in files]
+def _digests(folder: Path, options: DiffusersOptions) -> dict[str, str]:
+    """Relative name → sha256 of every weight, configuration and tokenizer file.
+
+    Raises:
+        ConfigurationError: a file that the option `sha256` pins is missing or another one.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix in _HASHED_SUFFIXES)
+    digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    for name, expected in (options.sha256 or {}).items():
+        if digests.get(name) != expected.lower():
+            raise ConfigurationError(
+                f"option sha256: the model's file {name} is missing or not the pinned one; "
+                "get the pinned model again, or pin this one if you trust it"
+            )
+    return digests
+
+
+def _identity(digests: Mapping[str, str], options: DiffusersOptions) -> str:
+    named = dict(digests)
     if options.lora is not None:
-        named.append((f"lora*{options.lora.weight:g}", options.lora.file))
-    for name, path in sorted(named):
-        with path.open("rb") as content:
-            whole.update(f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()
+        named[f"lora*{options.lora.weight:g}"] = file_sha256(options.lora.file)
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(named.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -46,8 +46,9 @@ class DiffusersOptions(BaseModel):
     """A model, how it is loaded, and what a request may ask of it.
 
     Where a field has diffusers' name (`variant`, `scheduler`, `guidance_scale`, `enable_…`) it means what
-    diffusers means. `scheduler` is a class name, e.g. `DPMSolverMultistepScheduler`. `call_options` go into
-    every call of the pipeline (e.g. `max_sequence_length: 256`). `preview`: `auto` = the pipeline's own
+    diffusers means. `sha256` pins files of the model (relative name to hex digest). `scheduler` is a class
+    name, e.g. `DPMSolverMultistepScheduler`. `call_options` go into every call of the pipeline (e.g.
+    `max_sequence_length: 256`). `preview`: `auto` = the pipeline's own
     `preview(latents)` or the linear approximation for Stable Diffusion; `vae` = decode the latents; `off`.
     `sizes` lists what may be asked for; empty means any multiple of the model's step with sides of `min_side`
     to `max_side` and at most `max_pixels`. `max_batch` caps the pictures of one forward pass, `queue_limit`
@@ -59,6 +60,7 @@ class DiffusersOptions(BaseModel):
     model: str
     revision: str | None = None
     variant: str | None = None
+    sha256: Mapping[str, str] | None = None
     offline: bool = False
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|xpu|cuda(:\d+)?)$")] = "auto"

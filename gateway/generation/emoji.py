@@ -43,7 +43,17 @@ def from_options(name: str, options: Mapping[str, object]) -> DiffusersGenerator
             f"generator {name!r}: the embedded model's weights are missing; check out models/emoji-diffusion "
             "whole (training/emoji_diffusion makes it anew), or name its folder with the option model"
         )
+    merged.setdefault("sha256", _sums(folder))
     return DiffusersGenerator(name, parse_options(name, merged), pipeline_class=_pipeline_class)
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """Relative name → sha256, from the list that ships with the weights (`sha256sum` format)."""
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        return {}
+    pairs = (line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if line.strip())
+    return {name.strip(): digest for digest, name in pairs}
 
 
 def _pipeline_class() -> type[Any]:

@@ -1,6 +1,7 @@
 """The diffusers backend beyond the contract: what it loads, what it refuses, how it fails. Tiny pipelines."""
 
 import functools
+import hashlib
 import json
 import shutil
 
@@ -320,6 +321,18 @@ async def test_options_that_do_not_fit_the_model_do_not_start(tiny_folder, optio
     """What can be known only with the model at hand is refused at start, by option."""
     with pytest.raises(ConfigurationError, match=f"option {named}"):
         await make(tiny_folder("sd"), **options).start()
+
+
+async def test_pinned_files_must_be_the_pinned_ones(tiny_folder):
+    """With `sha256` a file that is missing or another one does not start; the right one does."""
+    name = "unet/diffusion_pytorch_model.safetensors"
+    digest = hashlib.sha256((tiny_folder("sd") / name).read_bytes()).hexdigest()
+
+    async with running(make(tiny_folder("sd"), sha256={name: digest})) as generator:
+        assert len(await pixels_of(generator, request(1))) == 1
+    for wrong in ({name: "0" * 64}, {"unet/other.safetensors": digest}):
+        with pytest.raises(ConfigurationError, match="option sha256"):
+            await make(tiny_folder("sd"), sha256=wrong).start()
 
 
 async def test_a_hub_id_is_looked_up_at_its_commit_and_offline_means_offline():

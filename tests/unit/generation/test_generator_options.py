@@ -85,3 +85,12 @@ def test_the_operators_options_win_over_the_embedded_defaults(tmp_path):
     assert (card.max_steps, card.sizes) == (30, ((512, 512),))
     with pytest.raises(ConfigurationError, match="max_step:"):
         emoji.from_options("emoji", {"model": str(tmp_path), "max_step": 30})
+
+
+async def test_embedded_weights_that_were_changed_do_not_start(tmp_path):
+    """A file that is not the one in SHA256SUMS is found before anything is loaded."""
+    (tmp_path / "model_index.json").write_text("{}")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  model_index.json\n")
+
+    with pytest.raises(ConfigurationError, match=r"option sha256: the model's file model_index\.json"):
+        await emoji.from_options("emoji", {"model": str(tmp_path)}).start()
