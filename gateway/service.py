@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from classifiers.batching import ClassifierFailed
 from classifiers.protocol import ClassifierCard
 from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
 from gateway.audit.checkpoint import Head
 from gateway.audit.record import new_id
-from gateway.errors import RequestInvalid
+from gateway.errors import ConfigurationError, RequestInvalid
 from gateway.moderation import Moderator
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Outcome
@@ -121,7 +122,10 @@ class Gateway:
         return self._parts.policies
 
     async def start(self) -> None:
-        """Load every model, side by side, and put on record what is running.
+        """Load every model, one after the other, and put on record what is running.
+
+        Not side by side: the model libraries import their parts lazily, and two threads that import at once
+        see half-made modules.
 
         Raises:
             ConfigurationError: a part can't be loaded; then there is no server.
@@ -129,11 +133,16 @@ class Gateway:
         if self._started:
             return
         parts = self._parts
-        await asyncio.gather(
-            *(classifier.start() for classifier in parts.classifiers.values()),
-            *(generator.start() for generator in parts.generators.values()),
-            *([parts.rewriter.start()] if parts.rewriter else []),
-        )
+        for name, classifier in parts.classifiers.items():
+            try:
+                await classifier.start()
+            except ClassifierFailed as error:
+                cause = error.__cause__ or error
+                raise ConfigurationError(f"classifier {name!r} can't be loaded: {cause}") from error
+        for generator in parts.generators.values():
+            await generator.start()
+        if parts.rewriter is not None:
+            await parts.rewriter.start()
         self._record_configuration()
         self._started = True
 
