@@ -74,8 +74,7 @@ def _complaint(kind: str, message: str, context: dict[str, Any]) -> tuple[str, s
         complaint, *hints = context["error"].args or ("",)
         return (str(complaint), hints[0]) if hints else (f"is wrong: {complaint}", "")
     if kind in ("string_too_long", "too_long"):
-        unit = "characters" if kind == "string_too_long" else "entries"
-        return f"must hold at most {context['max_length']} {unit}", "shorten it"
+        return f"is too long: at most {context['max_length']} characters or entries", "shorten it"
     return _COMPLAINTS.get(kind, (f"is wrong: {message}", ""))
 
 

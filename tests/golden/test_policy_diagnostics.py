@@ -52,7 +52,7 @@ def test_every_message_points_at_its_character(path: Path) -> None:
         if place + 2 < len(rows) and rows[place + 2].rstrip().endswith("^"):
             caret = rows[place + 2].index("^") - rows[place + 2].index("|") - 2
             assert caret == int(column) - 1
-            assert rows[place + 1].split(" | ", 1)[1] == source[int(line) - 1]
+            assert source[int(line) - 1].startswith(rows[place + 1].split(" | ", 1)[1])
 
 
 def test_every_check_has_a_kept_text() -> None:

@@ -32,6 +32,8 @@ CATEGORIES = (
     "profanity",
     "custom/brand",
 )
+# a busy machine makes single examples slow; how long a decision takes is measured in benchmarks/policy.py
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SOURCES = ("words", "model", "extra")
 CARDS = {name: made_up_card(name, Modality.TEXT, *CATEGORIES) for name in SOURCES}
 LOOKED = ("words", "model", "extra")
@@ -131,6 +133,7 @@ def decide(policy: Policy, evidence: tuple[Signal, ...], *failures: Failure) -> 
     return policy.decide(Stage.PROMPT, Findings(evidence, failures, looked), "d")
 
 
+@patient
 @given(documents(), signals, st.data())
 def test_raising_a_score_never_loosens(
     document: dict[str, Any], evidence: tuple[Signal, ...], data: st.DataObject
@@ -155,6 +158,7 @@ def test_raising_a_score_never_loosens(
     assert all(after.severities[slug] >= severity for slug, severity in before.severities.items())
 
 
+@patient
 @given(documents(), rules, signals)
 def test_adding_a_rule_never_loosens(
     document: dict[str, Any], rule: dict[str, Any], evidence: tuple[Signal, ...]
@@ -167,6 +171,7 @@ def test_adding_a_rule_never_loosens(
     assert after.verdict >= before.verdict
 
 
+@patient
 @given(documents(), signals)
 def test_shadow_never_changes_the_action(document: dict[str, Any], evidence: tuple[Signal, ...]) -> None:
     """Take all shadow rules away: action, reason, enforced hits and severities stay as they were."""
@@ -183,6 +188,7 @@ def test_shadow_never_changes_the_action(document: dict[str, Any], evidence: tup
     assert not without.shadow
 
 
+@patient
 @given(
     documents(), signals, st.sampled_from(["words", "model", "decoder"]), st.sampled_from(list(FailureKind))
 )
@@ -196,6 +202,7 @@ def test_a_required_failure_never_allows(
     assert decision.degraded
 
 
+@patient
 @given(documents(), signals, st.sets(st.sampled_from(LOOKED)))
 def test_silence_never_allows(
     document: dict[str, Any], evidence: tuple[Signal, ...], silent: set[str]
@@ -209,6 +216,7 @@ def test_silence_never_allows(
         assert decision.action is Action.BLOCK
 
 
+@patient
 @given(documents(), signals)
 def test_a_decision_can_be_explained_from_its_hits(
     document: dict[str, Any], evidence: tuple[Signal, ...]
@@ -228,6 +236,7 @@ def test_a_decision_can_be_explained_from_its_hits(
     assert (decision.public_reason == "") is (decision.action is Action.ALLOW)
 
 
+@patient
 @given(documents(), signals, st.randoms(use_true_random=False))
 def test_the_order_of_signals_does_not_matter(
     document: dict[str, Any], evidence: tuple[Signal, ...], chance: random.Random
@@ -265,7 +274,7 @@ def as_block_yaml(value: Any, indent: int, chance: random.Random) -> str:
     return "\n".join(rows)
 
 
-@settings(max_examples=50)
+@settings(patient, max_examples=50)
 @given(documents(), st.randoms(use_true_random=False))
 def test_comments_and_key_order_keep_the_revision(document: dict[str, Any], chance: random.Random) -> None:
     """The same document as JSON and as commented block YAML with shuffled keys has one revision."""
@@ -285,7 +294,7 @@ yaml_like = st.text(
 )
 
 
-@settings(max_examples=300)
+@settings(patient, max_examples=300)
 @given(st.one_of(st.text(max_size=200), yaml_like))
 def test_random_text_never_crashes_the_loader(text: str) -> None:
     """Any text at all is either read or refused with a PolicyError."""
@@ -311,7 +320,7 @@ def spots(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@patient
 @given(documents(), plain_values, st.data())
 def test_a_damaged_document_never_crashes_the_compiler(
     document: dict[str, Any], value: Any, data: st.DataObject

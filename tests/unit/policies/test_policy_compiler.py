@@ -9,6 +9,7 @@ import pytest
 
 from classifiers.signals import Failure, FailureKind, Findings, Modality
 from policies.compiler import GATEWAY_ACTIONS, compile_policy
+from policies.conditions import compile_condition
 from policies.decision import Action, Stage
 from policies.document import ConditionDocument
 from policies.errors import PolicyError
@@ -228,3 +229,11 @@ def test_an_enforced_rule_is_not_outdone_by_one_on_trial() -> None:
     compiled(TEXT.replace(enforced, weaker + trial % ("low", "block")))
     with pytest.raises(PolicyError, match='"t" can never make a difference'):
         compiled(TEXT.replace(enforced, enforced + trial % ("high", "rewrite")))
+
+
+def test_a_condition_over_nothing_is_refused_past_the_document() -> None:
+    """An empty any or all is refused by the compiler's own code too, not by the form alone."""
+    for key in ("any_of", "all_of"):
+        hollow = ConditionDocument.model_construct(**{"any_of": None, "all_of": None, key: ()})
+        with pytest.raises(ValueError, match="decides nothing"):
+            compile_condition(hollow)
