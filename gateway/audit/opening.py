@@ -116,8 +116,9 @@ def free_bytes(folder: Path) -> int:
 def _open_store(settings: AuditSettings, signer: Signer, connect: Connect) -> Store:
     try:
         return _recovered(settings, signer, connect)
-    except sqlite3.DatabaseError as cause:
-        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             raise AuditCorrupt("the audit database is damaged") from cause
         raise ConfigurationError(
             f"the audit database in {settings.folder} can't be opened: {cause}"

@@ -187,7 +187,7 @@ class AuditReader:
         try:
             with self._lock:
                 return self._connection.execute(sql, values).fetchall()
-        except sqlite3.Error as cause:
+        except (sqlite3.Error, UnicodeDecodeError) as cause:
             raise AuditUnavailable("the audit log can't be read") from cause
 
 

@@ -34,7 +34,7 @@ class RecordChecks:
         3. The searched columns say what the bytes say: a filter can't be made to lie.
         4. The sealed box is the one that the public part names, and its key is there or was erased on record.
         """
-        index, stored_leaf, body, box, wrapped = row[0], *row[10:14]
+        index, stored_leaf, body, box, wrapped, kid = row[0], *row[10:15]
         if not isinstance(body, bytes):
             self._findings.add("canonical bytes", f"record {index} is stored as another type")
             body = str(body).encode(errors="surrogatepass")
@@ -45,7 +45,7 @@ class RecordChecks:
         if leaf != stored_leaf:  # 2
             self._findings.add("leaf", f"record {index}: the stored leaf is not that of its bytes")
         if public is not None and self._check_columns(index, row[_SCALARS], public):  # 3
-            self._check_sealed(index, box, wrapped, public)  # 4
+            self._check_sealed(index, box, wrapped, kid, public)  # 4
         return leaf, public
 
     def finish(self, marks: Iterable[tuple[Any, Any, Any]]) -> None:
@@ -68,7 +68,9 @@ class RecordChecks:
         self._marks += sum(_mark_hash(kind, value, index) for kind, value in found.marks)
         return True
 
-    def _check_sealed(self, index: int, box: object, wrapped: object, public: dict[str, Any]) -> None:
+    def _check_sealed(
+        self, index: int, box: object, wrapped: object, kid: object, public: dict[str, Any]
+    ) -> None:
         named = public.get("sealed")
         if public.get("type") == "erasure":
             erased = public.get("erased")
@@ -82,6 +84,8 @@ class RecordChecks:
             self._findings.add("sealed", f"record {index}: the sealed part was altered")
         elif not isinstance(wrapped, bytes):
             self._keyless[str(public["id"])] = index
+        elif kid != named.get("kid"):
+            self._findings.add("sealed", f"record {index}: its key is kept under another master key's id")
         elif self._sealer is not None:
             try:
                 commitment = str(named.get("commitment"))

@@ -24,7 +24,7 @@ from gateway.audit.verdicts import Findings, VerifyReport
 
 _ROWS: Final = """
 SELECT r.idx, r.id, r.type, r.time_us, r.tenant, r.request_id, r.stage, r.action, r.policy_revision,
-       r.degraded, r.leaf, r.body, s.box, k.wrapped
+       r.degraded, r.leaf, r.body, s.box, k.wrapped, k.kid
 FROM records r LEFT JOIN sealed s USING (idx) LEFT JOIN sealed_keys k USING (idx) ORDER BY r.idx
 """
 
@@ -60,7 +60,7 @@ def verify(
                     findings.add("readable", f"SQLite: {fault}")
             walked.take_heads(connection, keys)
             walked.records(connection)
-    except sqlite3.DatabaseError as cause:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:  # the latter: in SQLite's own message
         findings.add("readable", f"SQLite: {cause}")
     walked.finish(time.time_ns() // 1000 - int(open_for_s * 1e6))
     return walked.report()

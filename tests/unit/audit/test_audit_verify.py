@@ -178,6 +178,7 @@ TAMPERING: list[tuple[str, Callable[[sqlite3.Connection], object], set[str]]] = 
     ("mark moved", lambda c: c.execute("UPDATE marks SET idx = 3 WHERE idx = 2"), {"columns"}),
     ("box altered", lambda c: c.execute("UPDATE sealed SET box = zeroblob(99) WHERE idx = 0"), {"sealed"}),
     ("box as text", lambda c: c.execute("UPDATE sealed SET box = box || 'x' WHERE idx = 0"), {"sealed"}),
+    ("key id", lambda c: c.execute("UPDATE sealed_keys SET kid = 'x' WHERE idx = 0"), {"sealed"}),
     ("key as text", lambda c: c.execute("UPDATE sealed_keys SET wrapped = 'x' WHERE idx = 0"), {"sealed"}),
     ("box removed", lambda c: c.execute("DELETE FROM sealed WHERE idx = 0"), {"sealed"}),
     ("key removed", lambda c: c.execute("DELETE FROM sealed_keys WHERE idx = 0"), {"sealed"}),
