@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from classifiers.protocol import ClassifierConfigError
 
@@ -93,6 +93,32 @@ def package_file(package: str, relative: str, sha256: str) -> Path:
             check_sha256(path, sha256)
             return path
     raise ClassifierConfigError(f"package {package!r} holds no {relative}; reinstall its pinned version")
+
+
+def load_checkpoint(path: Path, sha256: str) -> Mapping[str, Any]:
+    """Load a PyTorch checkpoint that is a plain dictionary, after checking its sha256.
+
+    Only tensors and plain containers are read (`weights_only`): no code in the file can run.
+
+    Raises:
+        ClassifierConfigError: missing, another file, or one that holds more than plain containers.
+    """
+    import pickle  # noqa: TID251, S403 - for the name of the error alone; nothing is unpickled by it
+
+    import torch
+
+    if not path.is_file():
+        raise ClassifierConfigError(f"there is no checkpoint {path.name}; give the path of a file")
+    check_sha256(path, sha256)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - checked and bounded
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ClassifierConfigError(
+            f"{path.name} is no plain checkpoint of tensors ({type(error).__name__}); convert it to safetensors"
+        ) from error
+    if not isinstance(loaded, Mapping):
+        raise ClassifierConfigError(f"{path.name} holds no dictionary")
+    return loaded
 
 
 def file_sha256(path: Path) -> str:
