@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 from images_server import ImagesServer
 
+from gateway.generation import emoji
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.fakes import Draw, Hang, ScriptedGenerator
 from gateway.generation.openai_backend import OpenAIGenerator
@@ -77,6 +78,18 @@ class DiffusersContract(GeneratorContract):
 
     def work_seen(self, generator):
         return self.steps
+
+
+@pytest.mark.models
+class TestEmoji(DiffusersContract):
+    """The embedded model, by its own entry."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self):
+        self.steps = 0
+
+    async def make(self):
+        return emoji.from_options("emoji", {"default_size": "64x64", "default_steps": 3})
 
 
 class TestStableDiffusion(DiffusersContract):
