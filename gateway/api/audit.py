@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import schemas
+from gateway.api import responses
 from gateway.api.auth import AUDIT
 from gateway.api.edge import edge_of
 from gateway.api.keys import Role
@@ -64,7 +64,10 @@ class AuditQuery(BaseModel):
 
 
 @router.get(
-    "/v1/audit/records", summary="List records", response_class=Response, responses=schemas.RECORDS_RESPONSES
+    "/v1/audit/records",
+    summary="List records",
+    response_class=Response,
+    responses=responses.RECORDS,
 )
 async def list_records(request: Request, query: Annotated[AuditQuery, Query()]) -> Response:
     """Newest first; follow `next_cursor` until it is null."""
@@ -84,7 +87,7 @@ async def list_records(request: Request, query: Annotated[AuditQuery, Query()]) 
     "/v1/audit/records/{record_id}",
     summary="Read one record",
     response_class=Response,
-    responses=schemas.RECORD_RESPONSES,
+    responses=responses.RECORD,
 )
 async def read_record(request: Request, record_id: str) -> Response:
     """The public part, with its place and leaf hash in the log."""
@@ -100,7 +103,7 @@ async def read_record(request: Request, record_id: str) -> Response:
     "/v1/audit/checkpoint",
     summary="Read the log's durable size and root",
     response_class=Response,
-    responses=schemas.CHECKPOINT_RESPONSES,
+    responses=responses.CHECKPOINT,
 )
 async def read_checkpoint(request: Request) -> Response:
     """Size and RFC 9162 root of what is durable now."""

@@ -1,7 +1,7 @@
 """Outcomes of the image route as bytes on the wire.
 
 Duty: build the JSON without ever holding a picture's base64 in a dict: the small parts go through orjson, the
-base64 bytes are joined in between. It decides nothing: action, reason and withheld are the outcome's.
+pictures go in between. It decides nothing: action, reason and withheld are the outcome's.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import orjson
-import pybase64
 from starlette.responses import Response
 
-from gateway.api.problems import JSON, error_response
+from gateway.api.pictures import PicturesResponse, Piece
+from gateway.api.problems import error_response
 from gateway.errors import RequestInvalid
 from gateway.outcomes import (
     Blocked,
@@ -37,9 +37,9 @@ _USER_ERROR: Final = "image_generation_user_error"
 _PUBLIC_DEFAULT: Final = "The request goes against this service's policy."
 
 
-def delivered_body(
+def delivered_pieces(
     request: ImageRequest, outcome: Delivered | Partial, *, urls: Sequence[str] | None = None
-) -> bytes:
+) -> list[Piece]:
     """The body of a 200; `urls` replaces the base64, one per picture in the outcome's order."""
     images = outcome.images
     head = {
@@ -51,16 +51,16 @@ def delivered_body(
         "usage": usage(request, images),
         "moderation": moderation_summary(request, outcome),
     }
-    parts: list[bytes] = [orjson.dumps(head)[:-1], b',"data":[']
+    pieces: list[Piece] = [orjson.dumps(head)[:-1] + b',"data":[']
     for place, image in enumerate(images):
-        parts.append(b"{" if place == 0 else b",{")
+        start = b"{" if place == 0 else b",{"
+        rest = orjson.dumps(_image_rest(image, outcome.rewrite))[1:]
         if urls is None:
-            parts += (b'"b64_json":"', pybase64.b64encode(image.content), b'",')
+            pieces += (start + b'"b64_json":"', image, b'",' + rest)
         else:
-            parts += (b'"url":', orjson.dumps(urls[place]), b",")
-        parts.append(orjson.dumps(_image_rest(image, outcome.rewrite))[1:])
-    parts.append(b"]}")
-    return b"".join(parts)
+            pieces.append(start + b'"url":' + orjson.dumps(urls[place]) + b"," + rest)
+    pieces.append(b"]}")
+    return pieces
 
 
 def delivered_response(
@@ -72,7 +72,7 @@ def delivered_response(
 ) -> Response:
     """The 200 with its headers."""
     headers = decision_headers(outcome.prompt_decision, checkpoint)
-    return Response(delivered_body(request, outcome, urls=urls), headers=headers, media_type=JSON)
+    return PicturesResponse(delivered_pieces(request, outcome, urls=urls), headers)
 
 
 def refused_response(outcome: Blocked | Held, checkpoint: Checkpoint) -> Response:

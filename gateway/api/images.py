@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import schemas
+from gateway.api import responses
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
 from gateway.api.edge import Edge, WhileConnected, edge_of, request_id_of
@@ -34,8 +34,8 @@ FILES_PATH: Final = "/v1/images/files/"
     "/v1/images/generations",
     summary="Draw pictures that the policy allows",
     response_class=Response,
-    responses=schemas.GENERATION_RESPONSES,
-    openapi_extra=schemas.body_of(ImageGenerationRequest),
+    responses=responses.GENERATION,
+    openapi_extra=responses.body_of(ImageGenerationRequest),
 )
 async def create_image(request: Request) -> Response:
     """Judge the prompt, rewrite it where the policy says so, draw, judge every picture, deliver."""
@@ -80,7 +80,7 @@ async def _store(edge: Edge, request: Request, images: Sequence[DeliveredImage])
     FILES_PATH + "{name}",
     summary="Fetch a picture by its address",
     response_class=Response,
-    responses=schemas.FILE_RESPONSES,
+    responses=responses.FILE,
 )
 async def read_image_file(request: Request, name: str) -> Response:
     """The picture's bytes until its time is over. The name is the key: 128 random bits."""

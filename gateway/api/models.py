@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import schemas
+from gateway.api import responses
 from gateway.api.auth import ANYONE
 from gateway.api.edge import Edge, edge_of
 from gateway.api.ports import ModelEntry
@@ -19,7 +19,7 @@ from gateway.errors import NotFound
 router: Final = APIRouter(tags=["models"])
 
 
-@router.get("/v1/models", summary="List models", response_class=Response, responses=schemas.MODELS_RESPONSES)
+@router.get("/v1/models", summary="List models", response_class=Response, responses=responses.MODELS)
 async def list_models(request: Request) -> Response:
     """Image backends first; `kind` says what each does."""
     edge = edge_of(request)
@@ -32,7 +32,7 @@ async def list_models(request: Request) -> Response:
     "/v1/models/{model:path}",
     summary="Describe one model",
     response_class=Response,
-    responses=schemas.MODEL_RESPONSES,
+    responses=responses.MODEL,
 )
 async def read_model(request: Request, model: str) -> Response:
     """The entry of that name."""

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from classifiers.signals import Modality
 from classifiers.taxonomy import OPENAI_CATEGORIES
-from gateway.api import schemas
+from gateway.api import responses
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
 from gateway.api.edge import WhileConnected, edge_of, request_id_of
@@ -36,8 +36,8 @@ router: Final = APIRouter(tags=["moderations"], route_class=PlainRoute)
     "/v1/moderations",
     summary="Judge texts and pictures",
     response_class=Response,
-    responses=schemas.MODERATION_RESPONSES,
-    openapi_extra=schemas.body_of(ModerationRequest),
+    responses=responses.MODERATION,
+    openapi_extra=responses.body_of(ModerationRequest),
 )
 async def create_moderation(request: Request) -> Response:
     """One result per text, in order; one for a multimodal input. Every judgement is on record."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import schemas
+from gateway.api import responses
 from gateway.api.edge import READY, edge_of
 from gateway.api.problems import DEFAULT_WAIT_S, JSON, wait_headers
 from gateway.telemetry.metrics import CONTENT_TYPE
@@ -18,17 +18,13 @@ router: Final = APIRouter(tags=["operations"])
 _FRESH: Final = {"cache-control": "no-store"}
 
 
-@router.get(
-    "/healthz", summary="Is the process alive?", response_class=Response, responses=schemas.HEALTH_RESPONSES
-)
+@router.get("/healthz", summary="Is the process alive?", response_class=Response, responses=responses.HEALTH)
 async def healthz(_: Request) -> Response:
     """200 while the event loop turns."""
     return Response(b'{"status":"ok"}', headers=_FRESH, media_type=JSON)
 
 
-@router.get(
-    "/readyz", summary="Can it take work?", response_class=Response, responses=schemas.READY_RESPONSES
-)
+@router.get("/readyz", summary="Can it take work?", response_class=Response, responses=responses.READY)
 async def readyz(request: Request) -> Response:
     """200 when every component is ready, else 503 with each one's reason."""
     components = dict(edge_of(request).readiness())
@@ -54,7 +50,7 @@ async def readyz(request: Request) -> Response:
     "/metrics",
     summary="Counts and latencies for Prometheus",
     response_class=Response,
-    responses=schemas.METRICS_RESPONSES,
+    responses=responses.METRICS,
 )
 async def metrics(request: Request) -> Response:
     """Text exposition format; no label holds a prompt, a key, a tenant or an address."""

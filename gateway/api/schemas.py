@@ -1,11 +1,11 @@
-"""The responses as /openapi.json tells them. Duty: documentation only; the hot routes build bytes themselves.
+"""The bodies of responses as /openapi.json tells them.
 
-A test holds these models against real answers, so that they stay true.
+Duty: documentation only; the hot routes build bytes themselves. Tests hold these models against
+real answers, so that they stay true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 SeverityWord = Literal["low", "medium", "high"]
 Severities = dict[str, SeverityWord]
 _OPEN: Final = ConfigDict(extra="allow")
-_JSON: Final = "application/json"
 
 
 class PolicyName(BaseModel):
@@ -58,7 +57,8 @@ class Rewrite(BaseModel):
 
 
 class ModerationSummary(BaseModel):
-    """What was decided over a whole request; `decisions` names every decision on record."""
+    """What was decided over a whole request; `decisions` names those that let it through
+    or withheld a picture; a prompt's judgement before its rewrite is in the log under the same request."""
 
     request_id: str
     outcome: Literal["delivered", "partial"]
@@ -235,82 +235,3 @@ class LogHead(BaseModel):
 
     size: int
     root: str
-
-
-_ERRORS: Final[Mapping[int, str]] = {
-    400: "The request is wrong, or the policy blocks it: see `code`.",
-    401: "No API key, or an unknown one.",
-    403: "The key's role does not allow this.",
-    404: "There is no such thing, or not for this tenant.",
-    413: "The body or a picture is too large.",
-    429: "The key's own rate is used up; see Retry-After.",
-    500: "A fault of the gateway; nothing was released.",
-    502: "The rewriter or the image backend failed; nothing was released.",
-    503: "Full, stopping, or a safety part is unavailable; nothing was released; see Retry-After.",
-    504: "A stage ran out of time; nothing was released.",
-}
-Responses = dict[int | str, dict[str, Any]]
-
-
-def errors(*statuses: int) -> Responses:
-    """Documented errors with the one body that they all have."""
-    return {status: {"model": ErrorBody, "description": _ERRORS[status]} for status in statuses}
-
-
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """What tells the framework's schema of a body that the route reads itself."""
-    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {_JSON: {"schema": reference}}}}
-
-
-def _headers(*names: str) -> dict[str, Any]:
-    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
-
-
-_HEADERS: Final[Mapping[str, str]] = {
-    "x-request-id": "The request's id: the client's own when it is a plain token.",
-    "x-imagegate-decision": "Id of the decision on record.",
-    "x-imagegate-policy": "NAME@REVISION of the policy that decided.",
-    "x-imagegate-log-size": "Durable size of the audit log.",
-    "x-imagegate-log-root": "Its root, hex.",
-}
-_ACCESS = (401, 403, 429, 500)
-_WORK = (400, *_ACCESS, 413, 502, 503, 504)
-_STREAM = {"schema": {"description": "Events, when `stream` is true; docs/api.md tells their fields."}}
-
-GENERATION_RESPONSES: Final[Responses] = {
-    200: {
-        "model": ImagesResponse,
-        "description": "Pictures; with `stream`, events.",
-        "headers": _headers(*_HEADERS),
-        "content": {"text/event-stream": _STREAM},
-    },
-    **errors(*_WORK),
-}
-_PICTURE = {"schema": {"type": "string", "format": "binary"}}
-FILE_RESPONSES: Final[Responses] = {
-    200: {
-        "description": "The picture.",
-        "content": {f"image/{form}": _PICTURE for form in ("png", "jpeg", "webp")},
-    },
-    **errors(404, 500),
-}
-MODERATION_RESPONSES: Final[Responses] = {
-    200: {"model": ModerationsResponse, "description": "Judgements.", "headers": _headers(*_HEADERS)},
-    **errors(*_WORK),
-}
-MODELS_RESPONSES: Final[Responses] = {200: {"model": ModelList}, **errors(*_ACCESS)}
-MODEL_RESPONSES: Final[Responses] = {200: {"model": Model}, **errors(404, *_ACCESS)}
-HEALTH_RESPONSES: Final[Responses] = {200: {"model": Health}, **errors(500)}
-READY_RESPONSES: Final[Responses] = {
-    200: {"model": Ready},
-    503: {"model": NotReady, "description": "Not ready."},
-    **errors(500),
-}
-METRICS_RESPONSES: Final[Responses] = {
-    200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-    **errors(500),
-}
-RECORDS_RESPONSES: Final[Responses] = {200: {"model": RecordPage}, **errors(400, *_ACCESS, 503)}
-RECORD_RESPONSES: Final[Responses] = {200: {"model": dict[str, Any]}, **errors(404, *_ACCESS, 503)}
-CHECKPOINT_RESPONSES: Final[Responses] = {200: {"model": LogHead}, **errors(*_ACCESS, 503)}

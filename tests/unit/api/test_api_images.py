@@ -56,6 +56,20 @@ async def test_a_picture_is_delivered_with_its_decisions(client: httpx.AsyncClie
     assert response.headers["x-imagegate-log-root"] == "ab" * 32
 
 
+async def test_large_answers_go_out_in_pieces(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """Three large pictures arrive whole and with an exact length, though sent one by one."""
+    contents = [bytes([index]) * (400_001 + index) for index in range(3)]
+    service.answer = lambda r: Delivered(
+        tuple(image(index, content, r) for index, content in enumerate(contents)),
+        decision(),
+        None,
+        Coverage(3, 3),
+    )
+    response = await client.post(PATH, json={"prompt": "x", "n": 3})
+    assert int(response.headers["content-length"]) == len(response.content)
+    assert [base64.b64decode(entry["b64_json"]) for entry in response.json()["data"]] == contents
+
+
 async def test_every_parameter_reaches_the_service(
     client: httpx.AsyncClient, service: ScriptedService
 ) -> None:
