@@ -49,8 +49,8 @@ def _load_until_killed(served: Served, round_number: int, received: dict[str, in
                 return
             request_id = f"kill-{round_number}-{number}-{count}"
             prompt = "a forbidden thing" if count % 5 == 4 else "a red apple"
+            connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
                 connection.request(
                     "POST",
                     "/v1/images/generations",
@@ -61,6 +61,8 @@ def _load_until_killed(served: Served, round_number: int, received: dict[str, in
                 answer.read()
             except (OSError, http.client.HTTPException):
                 return
+            finally:
+                connection.close()
             received[request_id] = answer.status
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]

@@ -19,7 +19,7 @@ from support.servers import free_port
 
 DOCUMENTED_5XX = {502, 503, 504}
 EXAMPLES = 40
-# Documented 5xx are checked by hand; what a backend refuses (a size, a parameter) depends on the backend that the request names.
+# Documented 5xx are checked below; what a backend refuses (a size, a parameter) is not in the schema.
 BEYOND_THE_SCHEMA = [positive_data_acceptance, not_a_server_error]
 
 
