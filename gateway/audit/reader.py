@@ -16,7 +16,7 @@ import orjson
 
 from gateway.audit.schema import connect_reader
 from gateway.audit.sealing import SealBroken, Sealer
-from gateway.errors import AuditUnavailable, NotFound, RequestInvalid
+from gateway.errors import AuditUnavailable, ConfigurationError, NotFound, RequestInvalid
 
 MAX_LIMIT: Final = 500
 _COLUMNS: Final = "records.idx, id, type, leaf, body"
@@ -71,9 +71,12 @@ class AuditReader:
         """Open `database`; without `sealer` nothing can be unsealed.
 
         Raises:
-            ConfigurationError: there is no log.
+            ConfigurationError: there is no log, or it can't be read.
         """
-        self._connection = connect_reader(database)
+        try:
+            self._connection = connect_reader(database)
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
+            raise ConfigurationError(f"the audit log at {database} can't be read") from cause
         self._lock = threading.Lock()
         self._sealer = sealer
 

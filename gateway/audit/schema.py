@@ -83,17 +83,34 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection:
     """Open a connection that can't write.
 
+    A closed log in a folder that can't be written (an auditor's read-only copy) is opened as immutable, since
+    SQLite could not make its lock files there; never while a write-ahead log lies beside it.
+
     Raises:
         ConfigurationError: no such file.
+        sqlite3.DatabaseError: SQLite can't read it.
     """
     if not path.is_file():
         raise ConfigurationError(f"no audit log at {path}")
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA busy_timeout=5000")
-    connection.execute("PRAGMA query_only=ON")
-    connection.execute("PRAGMA trusted_schema=OFF")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _open_reader(uri)
+    except sqlite3.OperationalError:
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _open_reader(uri + "&immutable=1")
+
+
+def _open_reader(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA busy_timeout=5000")
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError):
+        connection.close()
+        raise
     return connection
 
 

@@ -186,6 +186,36 @@ def test_no_log_is_said_so(tmp_path: Path) -> None:
     assert not (tmp_path / "audit.db").exists()
 
 
+def test_a_damaged_file_is_said_so(tmp_path: Path) -> None:
+    """A file that is no log is a configuration error."""
+    (tmp_path / "audit.db").write_bytes(b"no database" * 500)
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        AuditReader(tmp_path / "audit.db")
+
+
+def test_a_closed_log_is_read_where_no_lock_file_can_be_made(
+    settings: AuditSettings, make_draft: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An auditor's read-only copy opens; with a write-ahead log beside it, nothing is read past it."""
+    log = SqliteAuditLog.open(settings)
+    log.append(make_draft()).result(10)
+    log.close()
+    real = sqlite3.connect
+
+    def read_only_folder(uri: str, **options: object) -> sqlite3.Connection:
+        if "immutable=1" not in uri:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return real(uri, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only_folder)
+    reader = AuditReader(settings.database)
+    assert reader.size() == 1
+    reader.close()
+    settings.database.with_name("audit.db-wal").write_bytes(b"records that are not folded in")
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        AuditReader(settings.database)
+
+
 def test_common_queries_use_an_index(reader: AuditReader) -> None:
     """Lists by action, request, rule and degraded search an index instead of reading the log."""
     statements: list[str] = []
