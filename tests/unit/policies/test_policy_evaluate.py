@@ -286,3 +286,23 @@ def test_many_hot_categories_reach_every_rule() -> None:
     together = decide(policy_of(), *((slug, 0.95) for slug in hot))
     apart = {rule for slug in hot for rule in rules_of(decide(policy_of(), (slug, 0.95)))}
     assert set(rules_of(together)) == apart == {"swear", "fight", "brawl"}
+
+
+def test_a_milder_shadow_rule_leaves_the_verdict_at_the_action() -> None:
+    """The verdict is never milder than the action, whatever is on trial."""
+    trial = """
+      - {id: trial, when: {category: hate, at_least: low}, action: rewrite, mode: shadow,
+         reason: a trial, date: 2026-11-01}
+"""
+    decision = decide(policy_of(RULES + trial), ("hate", 0.5), ("violence", 0.95))
+    assert (decision.action, decision.verdict) == (Action.BLOCK, Action.BLOCK)
+
+
+def test_severity_counts_before_score_between_parent_and_child() -> None:
+    """A child's high severity at a small score outweighs its parent's low severity at a larger one."""
+    signals = (Signal("violence", 0.5, "words", "r1"), Signal("violence/graphic", 0.35, "model", "r1"))
+    for order in (signals, signals[::-1]):
+        decision = policy_of().decide(Stage.PROMPT, Findings(order, (), BOTH), "d-1")
+        assert decision.action is Action.BLOCK
+        assert decision.rules[0].category == "violence/graphic"
+        assert decision.severities == {"violence": Severity.LOW, "violence/graphic": Severity.HIGH}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from classifiers.signals import Findings, Modality, Signal
+from classifiers.signals import Failure, FailureKind, Findings, Modality, Signal
 from policies.compiler import compile_policy
 from policies.decision import Action, Stage
 from policies.errors import PolicyError
@@ -161,3 +161,12 @@ def test_replay_does_not_count_what_was_never_measured() -> None:
     assert report.decisions[0].unmeasured == ("model",)
     assert not report.decisions[0].changed
     assert report.moves == {}
+
+
+def test_replay_compares_what_failed_then_as_well() -> None:
+    """A classifier that was already missing then fails closed then and now: comparable, and unchanged."""
+    policy = compile_policy(parse_policy(TEXT), CARDS)
+    silent = Findings((), (Failure("words", FailureKind.MISSING),), ())
+    report = replay(policy, [PastDecision("a", Stage.PROMPT, silent, Action.BLOCK)])
+    assert report.decisions[0].unmeasured == ()
+    assert report.moves == {(Action.BLOCK, Action.BLOCK): 1}
