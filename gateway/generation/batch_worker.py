@@ -125,9 +125,9 @@ class BatchWorker:
             self._painter.unload()
         except BaseException as error:  # noqa: BLE001 - boundary: a dying thread must free its waiters
             # Even SystemExit ends here: a thread that dies silently leaves its waiters hanging.
+            self._end(type(error).__name__, cause=error)
             if not self._loaded.done():
                 self._loaded.set_exception(error)
-            self._end(type(error).__name__, cause=error)
 
     def _next_batch(self) -> list[_Share]:
         """Wait for work; return the oldest request and those that can be drawn with it, or [] at the end."""
