@@ -56,7 +56,8 @@ async def create_image(request: Request) -> Response:
     if body.stream:
         return ImageStream(edge, request, wanted)
     async with WhileConnected(request), edge.admission.slot(wanted.deadline_s) as left_s:
-        wanted = replace(wanted, deadline_s=left_s)
+        if left_s < wanted.deadline_s:
+            wanted = replace(wanted, deadline_s=left_s)
         return await _generate(edge, request, wanted, body.response_format or "b64_json")
 
 
