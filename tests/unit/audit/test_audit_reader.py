@@ -202,10 +202,10 @@ def test_a_closed_log_is_read_where_no_lock_file_can_be_made(
     log.close()
     real = sqlite3.connect
 
-    def read_only_folder(uri: str, **options: object) -> sqlite3.Connection:
-        if "immutable=1" not in uri:
+    def read_only_folder(name: str, **options: object) -> sqlite3.Connection:
+        if "immutable=1" not in name:
             raise sqlite3.OperationalError("attempt to write a readonly database")
-        return real(uri, **options)
+        return real(name, **options)
 
     monkeypatch.setattr(sqlite3, "connect", read_only_folder)
     reader = AuditReader(settings.database)
