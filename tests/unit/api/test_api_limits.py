@@ -35,6 +35,8 @@ async def test_beyond_the_queue_the_answer_is_503_at_once(service: ScriptedServi
         assert len(service.requests) == 2
         go.set()
         assert [(await call).status_code for call in waiting] == [200, 200, 200]
+    assert service.requests[0].deadline_s == 30.0
+    assert 28 < service.requests[2].deadline_s < 29.9  # it waited 0.2 s
 
 
 async def test_places_are_given_in_order_and_never_lost() -> None:
