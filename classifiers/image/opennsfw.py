@@ -12,12 +12,12 @@ Blind spots: it knows sexual content only; it was trained on photographs, so dra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from classifiers.image.pixels import check_pixels
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
@@ -41,7 +41,7 @@ class OpenNsfwOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threads: int = 1
+    threads: Annotated[int, Field(ge=1)] = 1
     jpeg_reencode: bool = True
 
 

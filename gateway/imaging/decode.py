@@ -27,7 +27,7 @@ from gateway.imaging.workers import PixelWorkers, shared_workers
 _MALFORMED: Final = (
     OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
     AttributeError, OverflowError, ZeroDivisionError, NotImplementedError, MemoryError,
-    Image.DecompressionBombError, Image.DecompressionBombWarning,
+    Warning,  # where warnings are errors: Pillow warns of corrupt EXIF
 )  # fmt: skip
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _WIDE_GREY: Final = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
@@ -92,6 +92,8 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
             return _as_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise ImageRefused(f"the bytes are none of {', '.join(sorted(limits.formats))}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageRefused(_too_many_pixels("the picture", limits)) from error
     except _MALFORMED as error:
         raise ImageRefused(f"the picture is malformed or truncated ({type(error).__name__})") from error
 
@@ -108,12 +110,15 @@ def _check_header(image: Image.Image, limits: DecodeLimits) -> None:
     if width < 1 or height < 1:
         raise ImageRefused("the picture has no pixels")
     if width * height > limits.max_pixels:
-        megapixels = limits.max_pixels / 1e6
-        raise ImageRefused(f"the picture is {width}x{height}; at most {megapixels:.1f} megapixels are taken")
+        raise ImageRefused(_too_many_pixels(f"the picture is {width}x{height}, which", limits))
     # A phone's JPEG may carry a second picture for the same view (MPO, HDR gain map): not an animation, and
     # viewers show the first one.
     if image.format != "MPO" and getattr(image, "is_animated", False):
         raise ImageRefused(f"the {str(image.format).lower()} is animated; send a single still picture")
+
+
+def _too_many_pixels(what: str, limits: DecodeLimits) -> str:
+    return f"{what} has more pixels than are taken: at most {limits.max_pixels / 1e6:.1f} megapixels"
 
 
 def _check_end(image: Image.Image, content: bytes) -> None:

@@ -147,6 +147,8 @@ def test_opennsfw_names_its_weights_and_refuses_unknown_options():
     assert card.revision != fast.revision
     with pytest.raises(ClassifierConfigError, match="threshold"):
         OpenNsfwClassifier.from_options("nsfw", {"threshold": 0.5})
+    with pytest.raises(ClassifierConfigError, match="threads"):
+        OpenNsfwClassifier.from_options("nsfw", {"threads": 0})
 
 
 @pytest.mark.parametrize(
