@@ -49,11 +49,6 @@ class Inbox:
         """Why nothing is taken, or None."""
         return self._refusal
 
-    @property
-    def closed(self) -> bool:
-        """Whether no entry will ever be taken again."""
-        return self._closed
-
     def check(self) -> None:
         """Refuse before any work is done for a record that can't be taken.
 
@@ -77,13 +72,15 @@ class Inbox:
             if self._idle:
                 self._changed.notify()
 
-    def drain(self, most: int, timeout_s: float) -> list[Waiting]:
-        """Take what is there, waiting up to `timeout_s` for the first; empty: time ran out, or closed."""
+    def drain(self, most: int, timeout_s: float) -> list[Waiting] | None:
+        """Take what is there, waiting up to `timeout_s` for the first; None once closed and empty."""
         with self._changed:
             if not self._waiting and not self._closed and timeout_s > 0:
                 self._idle = True
                 self._changed.wait(timeout_s)
                 self._idle = False
+            if self._closed and not self._waiting:
+                return None
             taken = list(islice(self._waiting, most))
             for _ in taken:
                 self._waiting.popleft()

@@ -156,12 +156,13 @@ class SqliteAuditLog:
 
     def _step(self) -> bool:
         """Commit one group and do what is due; False when closed and empty."""
-        self._taken = self._inbox.drain(BATCH_LIMIT, self._pause_s())
-        if self._taken:
-            self._commit(self._taken)
-            self._taken = ()
-        elif self._inbox.closed:
+        taken = self._inbox.drain(BATCH_LIMIT, self._pause_s())
+        if taken is None:
             return False
+        if taken:
+            self._taken = taken
+            self._commit(taken)
+            self._taken = ()
         else:
             self._store.flush()
             if time.monotonic() - self._last_record_s >= self._settings.heartbeat_interval_s:
