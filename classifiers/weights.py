@@ -103,7 +103,7 @@ def load_checkpoint(path: Path, sha256: str) -> Mapping[str, Any]:
     Raises:
         ClassifierConfigError: missing, another file, or one that holds more than plain containers.
     """
-    import pickle  # noqa: TID251, S403 - for the name of the error alone; nothing is unpickled by it
+    import pickle  # noqa: TID251 - for the name of the error alone; nothing is unpickled by it
 
     import torch
 
@@ -114,7 +114,8 @@ def load_checkpoint(path: Path, sha256: str) -> Mapping[str, Any]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - checked and bounded
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ClassifierConfigError(
-            f"{path.name} is no plain checkpoint of tensors ({type(error).__name__}); convert it to safetensors"
+            f"{path.name} is no plain checkpoint of tensors ({type(error).__name__}); "
+            "convert it to safetensors"
         ) from error
     if not isinstance(loaded, Mapping):
         raise ClassifierConfigError(f"{path.name} holds no dictionary")

@@ -1,0 +1,81 @@
+"""Every text classifier, the scripted one included, keeps the shipped contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import tiny_text_models
+
+from classifiers.fakes import ScriptedClassifier
+from classifiers.protocol import Classifier
+from classifiers.testing import ClassifierContract
+from classifiers.text.detoxify import DetoxifyClassifier
+from classifiers.text.patterns import PatternsClassifier
+from classifiers.text.prototypes import PrototypesClassifier
+from classifiers.text.transformers_text import TransformersTextClassifier
+from classifiers.text.wordlist import WordlistClassifier
+
+PROMPTS = (
+    "a red apple on a table",
+    "a moron with a damn big knife",
+    "naked trees in winter, 8k",
+    "🍎 яблоко",
+)
+HEADS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
+
+
+class TextContract(ClassifierContract):
+    def sample_items(self) -> Sequence[str]:
+        return PROMPTS
+
+
+class TestScripted(TextContract):
+    def make(self) -> Classifier:
+        return ScriptedClassifier(always=lambda text: {"violence": min(len(text) / 40_000, 1.0)})
+
+
+class TestWordlist(TextContract):
+    def make(self) -> Classifier:
+        return WordlistClassifier.from_options("words", {})
+
+
+class TestPatterns(TextContract):
+    def make(self) -> Classifier:
+        pattern = {"name": "knife", "pattern": r"\bkni(?:fe|ves)\b", "category": "violence", "score": 0.5}
+        return PatternsClassifier.from_options("patterns", {"patterns": [pattern]})
+
+
+@pytest.mark.models
+class TestPrototypes(TextContract):
+    def make(self) -> Classifier:
+        return PrototypesClassifier.from_options("prototypes", {})
+
+
+class TestTransformersText(TextContract):
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        cls.path = tiny_text_models.roberta_folder(tmp_path_factory.mktemp("m"), ["ok", "bad", "rude"])
+
+    def make(self) -> Classifier:
+        options = {
+            "model": str(self.path),
+            "labels": {"bad": "violence", "rude": "harassment"},
+            "ignore": ["ok"],
+            "activation": "softmax",
+            "max_tokens": 32,
+        }
+        return TransformersTextClassifier.from_options("hub", options)
+
+
+class TestDetoxify(TextContract):
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        made = tiny_text_models.detoxify_checkpoint(tmp_path_factory.mktemp("d"), HEADS)
+        cls.path, cls.base, cls.sha256 = made
+
+    def make(self) -> Classifier:
+        options = {"checkpoint": str(self.path), "base": str(self.base), "sha256": self.sha256}
+        return DetoxifyClassifier.from_options("detoxify", options)
