@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import itertools
 import json
 import os
 import signal
@@ -24,7 +25,10 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
+
+from fastapi import Request
 
 PICTURE_BYTES = 64 * 1024
 PROMPTS = [
@@ -76,7 +80,7 @@ def serve_images(port: int) -> None:
 def serve_passthrough(port: int, upstream: int) -> None:
     import httpx
     import uvicorn
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI
 
     app = FastAPI()
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=128))
@@ -130,14 +134,16 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
     )
 
     def dump_threads(*_: object) -> None:
-        rows = {}
-        for thread in threading.enumerate():
-            stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rsplit(")", 1)[1].split()
-            rows[thread.name] = (int(stat[11]) + int(stat[12])) / TICKS_PER_S
+        names = {thread.native_id: thread.name for thread in threading.enumerate()}
+        rows: dict[str, float] = {}
+        for task in Path("/proc/self/task").iterdir():
+            stat = (task / "stat").read_text().rsplit(")", 1)[1].split()
+            name = names.get(int(task.name), "native threads of libraries")
+            rows[name] = rows.get(name, 0.0) + (int(stat[11]) + int(stat[12])) / TICKS_PER_S
         (folder / "threads.json").write_text(json.dumps(rows))
 
     signal.signal(signal.SIGUSR1, dump_threads)
-    app = create_app(build(load_settings(config)))
+    app = create_app(service := build(load_settings(config)), metrics=service.metrics)
     uvicorn.run(
         app, host="127.0.0.1", port=port, log_level="error", access_log=False, loop="uvloop", http="httptools"
     )
@@ -146,21 +152,35 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
 def policy_text(*, judging: bool) -> str:
     """A policy of 30 rules that block nothing of the benchmark's prompts, without an image stage."""
     names = ["wordlist", "prototypes"] if judging else ["patterns"]
-    categories = ["violence", "hate", "harassment", "self-harm", "sexual", "illicit"]
-    rules = []
-    for number in range(30):
-        category = categories[number % 6] if judging else "custom/bench"
-        rules.append(
-            f"      - id: rule-{number}\n        when: {{category: {category}, at_least: high}}\n"
-            f"        action: block\n        reason: Not allowed here.\n"
-        )
+    rules = "".join(
+        f"      - id: rule-{number}\n        when: {condition}\n"
+        "        action: block\n        reason: Not allowed here.\n"
+        for number, condition in enumerate(conditions() if judging else [_at_least("custom/bench", "high")])
+    )
     used = "".join(f"      - {{name: {name}, timeout_ms: 5000, on_failure: block}}\n" for name in names)
     return (
         "name: bench\ndescription: Benchmark.\nowner: benchmarks\n"
         "bands:\n  default: {low: 0.9, medium: 0.95, high: 0.99}\nmax_rewrites: 0\n"
-        f"stages:\n  prompt:\n    classifiers:\n{used}    rules:\n{''.join(rules)}"
+        f"stages:\n  prompt:\n    classifiers:\n{used}    rules:\n{rules}"
         "  image:\n    skip: {reason: measured without pictures, date: 2026-11-23}\n"
     )
+
+
+def conditions() -> list[str]:
+    """Thirty conditions of which none implies another: on one, two and three categories."""
+    categories = ["violence", "hate", "harassment", "self-harm", "sexual", "illicit"]
+    singles = [_at_least(category, "high") for category in categories]
+    pairs = [_all(pair, "medium") for pair in itertools.combinations(categories, 2)]
+    triples = [_all(triple, "low") for triple in itertools.combinations(categories, 3)]
+    return [*singles, *pairs, *triples[:9]]
+
+
+def _at_least(category: str, severity: str) -> str:
+    return f"{{category: {category}, at_least: {severity}}}"
+
+
+def _all(categories: Iterable[str], severity: str) -> str:
+    return f"{{all: [{', '.join(_at_least(category, severity) for category in categories)}]}}"
 
 
 # --- the load ----------------------------------------------------------------------------------------------

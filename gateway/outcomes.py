@@ -45,13 +45,22 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class RewriteTrace:
-    """What the rewrite stage did: the final prompt and how many attempts it took."""
+    """What the rewrite stage did: the final prompt, how many attempts it took, and what had called for it."""
 
     prompt: str
     attempts: int
-    rules: tuple[str, ...]
-    categories: tuple[str, ...]
+    called_for: Decision
     model: ModelIdentity
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of the rules that called for the rewrite."""
+        return tuple(hit.rule for hit in self.called_for.rules)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories that called for the rewrite."""
+        return self.called_for.categories
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,7 @@ class RewriteStage:
                 await self._judge.text(prompt, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK)
             )
             if found.action is Action.ALLOW:
-                rules = tuple(hit.rule for hit in decision.rules)
-                trace = RewriteTrace(prompt, attempt + 1, rules, decision.categories, self._rewriter.identity)
+                trace = RewriteTrace(prompt, attempt + 1, decision, self._rewriter.identity)
                 return Rewrite(found, trace)
             if found.action is not Action.REWRITE:
                 break

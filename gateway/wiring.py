@@ -7,6 +7,7 @@ that runs without it.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,9 +99,12 @@ def build_classifiers(settings: Settings) -> dict[str, Classifier]:
 def build_policies(settings: Settings, classifiers: Mapping[str, Classifier]) -> PoliciesInForce:
     """Return the compiled policies. Raises ConfigurationError with file, line, column and hint."""
     cards = {name: classifier.card for name, classifier in classifiers.items()}
+    today = dt.datetime.now(dt.UTC).date()
     folders = [settings.policies.folder] if settings.policies.folder else []
     try:
-        policies = PoliciesInForce(PolicyBook(cards, folders), settings.policies.default)
+        policies = PoliciesInForce(
+            PolicyBook(cards, folders, today=today), settings.policies.default
+        )
         if settings.policies.low is not None:
             policies.book.get(settings.policies.low)
     except PolicyError as error:

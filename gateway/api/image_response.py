@@ -119,7 +119,7 @@ def moderation_summary(request: ImageRequest, outcome: Delivered | Partial) -> d
         "request_id": request.id,
         "outcome": "partial" if isinstance(outcome, Partial) else "delivered",
         "decision": prompt.id,
-        "decisions": _decision_ids(prompt, outcome.images, withheld),
+        "decisions": _decision_ids(outcome, withheld),
         "action": (Action.REWRITE if outcome.rewrite else prompt.action).word,
         "policy": {"name": prompt.policy.name, "revision": prompt.policy.revision},
         "severities": severities(prompt),
@@ -184,11 +184,11 @@ def _image_rest(image: DeliveredImage, rewrite: RewriteTrace | None) -> dict[str
     }
 
 
-def _decision_ids(
-    prompt: Decision, images: Iterable[DeliveredImage], withheld: Iterable[WithheldImage]
-) -> list[str]:
-    judged = [image.decision.id for image in images if image.decision]
-    return [prompt.id, *judged, *(image.decision.id for image in withheld)]
+def _decision_ids(outcome: Delivered | Partial, withheld: Iterable[WithheldImage]) -> list[str]:
+    """In the order of the stages: the prompt as written, its rewrite, then the pictures."""
+    first = [outcome.rewrite.called_for.id] if outcome.rewrite else []
+    judged = [image.decision.id for image in outcome.images if image.decision]
+    return [*first, outcome.prompt_decision.id, *judged, *(image.decision.id for image in withheld)]
 
 
 def _images(coverage: Coverage) -> dict[str, object]:

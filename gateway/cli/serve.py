@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 
 from gateway.cli.options import ConfigOption, DataOption, settings_from
 from gateway.cli.printing import say
+from gateway.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -51,11 +51,7 @@ def serve(
     - `imagegate serve --config imagegate.yaml --host 0.0.0.0` (needs `keys_file` in the settings)
     """
     settings = settings_from(config, data, server__host=host, server__port=port)
-    logging.basicConfig(
-        level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    for noisy in ("httpx", "httpcore", "urllib3", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    configure_logging(level=log_level.value)
     _run(settings, log_level)
 
 

@@ -136,7 +136,8 @@ def with_details(start: str, details: str) -> str:
     kept = details[: end.start()] if end else details.rpartition(",")[0]
     clauses = [" ".join(clause.split()).removeprefix("and ") for clause in kept.split(",")]
     # "no one around": what is absent is no detail, and a generator draws it all the same
-    kept = ", ".join(clause for clause in clauses if len(clause) > 2 and not clause.startswith("no "))
+    wanted = (clause for clause in clauses if len(clause) > 2 and not clause.startswith("no "))
+    kept = ", ".join(dict.fromkeys(wanted))
     return f"{start} {kept}" if kept else start.rstrip(" ,")
 
 

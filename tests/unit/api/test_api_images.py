@@ -263,14 +263,14 @@ async def test_partial_delivers_the_clean_and_names_the_rest(
 
 async def test_a_rewritten_prompt_is_shown(client: httpx.AsyncClient, service: ScriptedService) -> None:
     """Whenever the prompt was rewritten every picture carries the revised one."""
-    trace = RewriteTrace(
-        'a "calm" scene', 1, ("no-harm",), ("violence",), ModelIdentity("rewriter", "smollm2", "1")
-    )
+    called_for = replace(decision(), id="original")
+    trace = RewriteTrace('a "calm" scene', 1, called_for, ModelIdentity("rewriter", "smollm2", "1"))
     service.answer = lambda r: replace(delivered(r), rewrite=trace)
     body = (await client.post(PATH, json={"prompt": "x", "n": 2})).json()
     assert [entry["revised_prompt"] for entry in body["data"]] == ['a "calm" scene'] * 2
     assert body["moderation"]["action"] == "rewrite"
     assert body["moderation"]["rewrite"]["attempts"] == 1
+    assert body["moderation"]["decisions"][0] == "original"
 
 
 async def test_an_unjudged_picture_says_so(client: httpx.AsyncClient, service: ScriptedService) -> None:
