@@ -284,3 +284,28 @@ def test_impossible_settings_are_refused(tmp_path: Path, changes: dict[str, obje
     """Settings that can't work say which field is wrong."""
     with pytest.raises(ConfigurationError, match="audit"):
         AuditSettings(tmp_path, **changes)
+
+
+def test_every_record_taken_during_close_is_answered(settings: AuditSettings, make_draft: Make) -> None:
+    """Callers that race with close are refused, or get a durable receipt; none is left waiting."""
+    for _ in range(5):
+        log = SqliteAuditLog.open(settings)
+        futures: list[Future[Receipt]] = []
+
+        def work(log: SqliteAuditLog = log, futures: list[Future[Receipt]] = futures) -> None:
+            try:
+                while True:
+                    futures.append(log.append(make_draft()))
+            except AuditUnavailable:
+                return
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.02)
+        log.close()
+        for thread in threads:
+            thread.join()
+        indices = {future.result(0).index for future in futures}
+        assert len(indices) == len(futures) > 0
+        assert log.size_and_root().size == len(stored(settings))
