@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from training.emoji_diffusion.grid import write_grid
 from training.emoji_diffusion.model import build_unet
+from training.emoji_diffusion.vocabulary import CORE
 
 BARRIER_SECONDS = 3600
 
@@ -45,6 +46,26 @@ class Settings:
 def pack(pictures: torch.Tensor) -> torch.Tensor:
     """N x 64 x 64 x 3 uint8 to N x 48 x 16 x 16 float in [-1, 1]."""
     return torch.nn.functional.pixel_unshuffle(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1, 4)
+
+
+def draw_times(count: int, random: torch.Generator) -> torch.Tensor:
+    """`count` noise levels in [0, 1]: logit-normal, and every other one from the noisiest fifth.
+
+    The noisiest levels decide what the picture shows. With the logit-normal alone (1 % above .95) the error
+    from pure noise was still that of the mean picture after 1,200 steps, though it fell at every other level.
+    """
+    middle = torch.sigmoid(1.1 * torch.randn(count, generator=random) + 0.4)
+    noisy = 0.8 + 0.2 * torch.rand(count, generator=random)
+    return torch.where(torch.rand(count, generator=random) < 0.5, noisy, middle)
+
+
+def draw_weights(rows: list[dict[str, object]]) -> torch.Tensor:
+    """How often each caption is drawn: the set's own weights, rare things at half of them."""
+    weights = [float(str(row["weight"])) for row in rows]
+    halved = [
+        0.5 if row["kind"] in {"single", "recoloured"} and row["label"] not in CORE else 1.0 for row in rows
+    ]
+    return torch.tensor(weights, dtype=torch.float64) * torch.tensor(halved, dtype=torch.float64)
 
 
 def rate_at(settings: Settings, step: int, elapsed: float) -> float:
@@ -101,7 +122,7 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
     pictures = torch.from_numpy(np.load(settings.work / "pictures.npy", mmap_mode="c"))
     states = np.load(settings.work / "states.npy", mmap_mode="r")
     index = torch.tensor([row["picture"] for row in rows])
-    edges = torch.tensor([row["weight"] for row in rows], dtype=torch.float64).cumsum(0)
+    edges = draw_weights(rows).cumsum(0)
     edges /= edges[-1].clone()
     random = torch.Generator()
     random.set_state(shared["random"][rank].clone())
@@ -122,7 +143,7 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
         clean = pack(pictures[index[picks]])
         drop = torch.rand(part, generator=random) < 0.1
         text = torch.from_numpy(states[torch.where(drop, len(rows), picks).numpy()]).float()
-        t = torch.sigmoid(1.1 * torch.randn(part, generator=random) + 0.4)
+        t = draw_times(part, random)
         noise = torch.randn(clean.shape, generator=random)
         mix = t.view(-1, 1, 1, 1)
         noisy = ((1 - mix) * clean + mix * noise).contiguous(memory_format=torch.channels_last)
@@ -130,9 +151,9 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
         with torch.autocast("cpu", torch.bfloat16):
             guess = unet(noisy, t * 1000, text, class_labels=text[:, -1]).sample
         error = (guess.float() - clean).square().mean((1, 2, 3))
-        loss = (error / t.clamp(min=0.25).square()).mean()
+        loss = (error / t.clamp(min=0.35).square()).mean()
         loss.backward()
-        running = loss.item() if step == 0 else 0.98 * running + 0.02 * loss.item()
+        running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
         barrier.wait(BARRIER_SECONDS)
         shared["random"][rank].copy_(random.get_state())  # after the barrier: no save is under way here
         gradient = shared["grads"][:, mine].mean(0)

@@ -11,10 +11,11 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 
-from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
+from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline, open_graph
 from gateway.generation.emoji_upscale import upscale
 
 WIDTH = 16
+SHIPPED = Path(__file__).parents[3] / "models" / "emoji-diffusion"
 
 
 def _encode(prompts: list[str]) -> torch.Tensor:
@@ -207,3 +208,18 @@ def test_upscale_centres_on_the_border_colour() -> None:
     assert wide.shape == (1, 3, 64, 192)
     assert wide[0, 0, 32, 96] == pytest.approx(1.0, abs=0.05)
     np.testing.assert_allclose(wide[0, :, 5, 5].numpy(), 0.25, atol=1e-5)
+
+
+def test_without_a_graph_torch_draws(pipe: EmojiDiffusionPipeline) -> None:
+    """A network with no graph beside its weights is run by torch."""
+    assert open_graph(pipe.unet) is None
+
+
+@pytest.mark.models
+def test_shipped_graph_matches_the_shipped_network() -> None:
+    """The shipped ONNX graph gives the shipped network's answers, and changed weights are noticed."""
+    unet = UNet2DConditionModel.from_pretrained(SHIPPED / "unet", local_files_only=True)
+    assert open_graph(unet) is not None
+    with torch.no_grad():
+        unet.conv_out.bias += 1
+    assert open_graph(unet) is None
