@@ -25,6 +25,7 @@ from gateway.audit.canonical import canonical
 from gateway.audit.record import RecordMaker
 from gateway.audit.schema import connect_writer
 from gateway.audit.sealing import Sealer
+from gateway.audit.store import Store
 from gateway.ports import RecordDraft
 
 
@@ -121,6 +122,21 @@ def parts(rounds: int = 5000) -> dict[str, float]:
     return found
 
 
+def commit_us(folder: Path) -> dict[str, float]:
+    """Microseconds of CPU per record of the transaction alone, by group size."""
+    maker = RecordMaker("bench", Sealer(os.urandom(32)))
+    found = {}
+    for group in (1, 16, 64, 256):
+        entries = [maker.make(draft()) for _ in range(256 if group == 1 else 256 * 10)]
+        store = Store(folder / f"commit-{group}.db")
+        begin = time.process_time()
+        for at in range(0, len(entries), group):
+            store.write(entries[at : at + group])
+        found[f"commit, {group} a group"] = round((time.process_time() - begin) / len(entries) * 1e6, 1)
+        store.close()
+    return found
+
+
 def sync_us(folder: Path) -> float:
     """Median microseconds of an fdatasync after 4 KB on this disk, for scale."""
     times = []
@@ -149,7 +165,8 @@ def measure(folder: Path, records: int) -> dict[str, object]:
         log.close()
         close_baseline()
     version = sqlite3.sqlite_version
-    return {"sqlite": version, "fdatasync_us": sync_us(folder), "parts_us": parts(), "scenarios": rows}
+    steps = {**parts(), **commit_us(folder)}
+    return {"sqlite": version, "fdatasync_us": sync_us(folder), "parts_us": steps, "scenarios": rows}
 
 
 def main() -> None:
@@ -170,7 +187,7 @@ def main() -> None:
         return
     print(f"sqlite {found['sqlite']}, fdatasync {found['fdatasync_us']} µs")
     for name, cost in found["parts_us"].items():
-        print(f"  {name:<18}{cost:>8} µs")
+        print(f"  {name:<24}{cost:>8} µs")
     for row in found["scenarios"]:
         print(
             "  ".join(f"{key} {value:>8}" if key != "log" else f"{value:<16}" for key, value in row.items())
