@@ -21,6 +21,7 @@ from gateway.errors import GatewayError, Overloaded, RewriteFailed
 _log = logging.getLogger(__name__)
 TaskT = TypeVar("TaskT")
 _RETRY_AFTER_S = 1.0
+_CLOSE_TIMEOUT_S = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -95,14 +96,19 @@ class BatchWorker(Generic[TaskT]):
             ticket.abandoned = True
             raise
 
-    async def close(self) -> None:
-        """Serve what waits, then end the thread; idempotent."""
+    async def close(self, *, timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
+        """Serve what waits, then end the thread; idempotent.
+
+        A model that hangs is left behind after `timeout_s`, and whoever still waits for it gets an error.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
             thread = self._thread
         if thread is not None:
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(thread.join, timeout_s)
+            if thread.is_alive():
+                self._die()
 
     def _main(self) -> None:
         try:
@@ -140,23 +146,24 @@ class BatchWorker(Generic[TaskT]):
                 "rewriter %s: a batch of %d failed: %s", self._name, len(batch), type(error).__name__
             )
             answers = [_failure(error)] * len(batch)
-        for ticket, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, str):
-                ticket.future.set_result(answer)
-            else:
-                ticket.future.set_exception(answer)
-        self._running = ()
+        with self._changed:
+            self._running = ()
+            for ticket, answer in zip(batch, answers, strict=True):
+                if ticket.future.done():
+                    continue  # failed by a close that could wait no longer
+                if isinstance(answer, str):
+                    ticket.future.set_result(answer)
+                else:
+                    ticket.future.set_exception(answer)
 
     def _die(self) -> None:
         """Refuse what comes and fail what waits: the thread is gone."""
         with self._changed:
             self._dead = True
-            lost = [*self._running, *self._waiting]
+            for ticket in (*self._running, *self._waiting):
+                if not ticket.future.done():
+                    ticket.future.set_exception(RewriteFailed("the rewriter's worker died"))
             self._waiting.clear()
-        for ticket in lost:
-            running = ticket.future.running() or ticket.future.set_running_or_notify_cancel()
-            if running and not ticket.future.done():
-                ticket.future.set_exception(RewriteFailed("the rewriter's worker died"))
 
 
 def _counted(answers: Sequence[Answer], expected: int) -> Sequence[Answer]:

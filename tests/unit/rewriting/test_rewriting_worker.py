@@ -198,6 +198,19 @@ async def test_close_serves_what_waits() -> None:
         await worker.submit("third")
 
 
+async def test_close_leaves_a_hanging_model_behind() -> None:
+    """A batch that never ends keeps neither the closer nor its waiters; ending later harms nothing."""
+    gate = Gate()
+    worker = _worker(gate)
+    await worker.start()
+    first = await _busy(worker, gate)
+    await asyncio.wait_for(worker.close(timeout_s=0.05), 5)
+    with pytest.raises(RewriteFailed):
+        await first
+    gate.opened.set()
+    await worker.close()
+
+
 async def test_a_failed_load_is_raised_by_start() -> None:
     """What keeps the model from loading reaches whoever starts it, and nothing is accepted."""
 

@@ -58,6 +58,7 @@ def test_nothing_left_is_a_failure() -> None:
         (" soft light, long shad", "a cat, soft light"),
         (" soft", "a cat"),
         (" soft light, no people, and warm colors.", "a cat, soft light, warm colors"),
+        (" soft light, soft light, dawn.", "a cat, soft light, dawn"),
         ("", "a cat"),
         ("\n\nHere", "a cat"),
     ],
