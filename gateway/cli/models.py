@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -11,16 +15,11 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from classifiers.protocol import ClassifierCard
-    from gateway.ports import GeneratorCard, ModelIdentity
+    from gateway.ports import GeneratorCard, ImageGenerator, ModelIdentity, Rewriter
 
 GROUPS: Final = ("imagegate.classifiers", "imagegate.rewriters", "imagegate.generators")
 
 app = typer.Typer(no_args_is_help=True, help="Show classifiers, rewriter and image backends.")
-
-
-@app.callback()
-def models() -> None:
-    """Keep `list` a command of its own, also while it is the only one."""
 
 
 @app.command("list")
@@ -62,6 +61,53 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     show(rows)
     for group, types in _installed().items():
         say(f"{group}: {', '.join(types)}")
+
+
+@app.command()
+def prepare(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Load every configured model once, so that what must be converted is converted and in the cache.
+
+    `make install` ends with it; serving then starts quickly and needs no network.
+
+    Examples:
+
+    - `imagegate models prepare`
+    """
+    from classifiers.protocol import Closable, Warmable
+    from gateway.wiring import build_classifiers, build_generators, build_rewriter
+
+    settings = settings_from(config)
+    seconds: dict[str, float] = {}
+    for name, classifier in build_classifiers(settings).items():
+        with _told(f"classifier {name}", seconds, quiet=as_json):
+            if isinstance(classifier, Warmable):
+                classifier.warmup()
+            if isinstance(classifier, Closable):
+                classifier.close()
+    loaded: dict[str, Rewriter | ImageGenerator] = {
+        f"generator {name}": generator for name, generator in build_generators(settings).items()
+    }
+    if settings.rewriter is not None:
+        loaded["rewriter"] = build_rewriter(settings.rewriter)
+    for name, part in loaded.items():
+        with _told(name, seconds, quiet=as_json):
+            asyncio.run(_once(part))
+    if as_json:
+        print_json({"seconds": seconds})
+
+
+async def _once(part: Rewriter | ImageGenerator) -> None:
+    await part.start()
+    await part.close()
+
+
+@contextmanager
+def _told(name: str, seconds: dict[str, float], *, quiet: bool) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[name] = round(time.monotonic() - started, 1)
+    if not quiet:
+        say(f"{name}: ready in {seconds[name]} s", error=True)
 
 
 def _print_classifiers(cards: list[ClassifierCard]) -> None:
