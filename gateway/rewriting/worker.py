@@ -161,8 +161,12 @@ class BatchWorker(Generic[TaskT]):
         with self._changed:
             self._dead = True
             for ticket in (*self._running, *self._waiting):
-                if not ticket.future.done():
-                    ticket.future.set_exception(RewriteFailed("the rewriter's worker died"))
+                future = ticket.future
+                if future.done():
+                    continue
+                # marking it as running first: from then on its waiter can't cancel it under our hands
+                if future.running() or future.set_running_or_notify_cancel():
+                    future.set_exception(RewriteFailed("the rewriter's worker died"))
             self._waiting.clear()
 
 
