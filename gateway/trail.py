@@ -186,7 +186,7 @@ class Trail:
         if error is not None:
             public["error"] = error
         closing_id = new_id()
-        self._append(closing_id, "outcome", public, {"actor": self._caller.actor})
+        self._append(closing_id, "outcome", public, None)
         self._observer.outcome(self._surface, outcome, latency_us, self.coverage)
         return closing_id
 
@@ -204,6 +204,8 @@ class Trail:
     ) -> None:
         public["request"] = self._request
         public["stage"] = stage
+        if not self._ids:  # who asked is sealed once, in the first record of the trail
+            sealed = {"actor": self._caller.actor, **(sealed or {})}
         self._last = self._log.append(RecordDraft("decision", record_id, public, sealed, self._caller.tenant))
         self._ids.append(record_id)
 

@@ -8,7 +8,7 @@ that runs without it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from classifiers.batching import MicroBatcher
@@ -35,8 +35,11 @@ REWRITERS = "imagegate.rewriters"
 GENERATORS = "imagegate.generators"
 
 
-def build(settings: Settings) -> Gateway:
+def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = None) -> Gateway:
     """Return the gateway that the settings describe, with its log open and nothing loaded.
+
+    `on_log_broken` is called once, from the log's own thread, when the log can take no record any more: the
+    gateway then answers 503, and the process should end.
 
     Raises:
         ConfigurationError: a part is missing, double, broken, or a policy does not compile.
@@ -48,7 +51,7 @@ def build(settings: Settings) -> Gateway:
     rewriter = None if settings.rewriter is None else build_rewriter(settings.rewriter)
     generators = build_generators(settings)
     audit = audit_settings(settings)
-    log = SqliteAuditLog.open(audit)
+    log = SqliteAuditLog.open(audit, on_broken=on_log_broken)
 
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
@@ -102,9 +105,7 @@ def build_policies(settings: Settings, classifiers: Mapping[str, Classifier]) ->
     today = dt.datetime.now(dt.UTC).date()
     folders = [settings.policies.folder] if settings.policies.folder else []
     try:
-        policies = PoliciesInForce(
-            PolicyBook(cards, folders, today=today), settings.policies.default
-        )
+        policies = PoliciesInForce(PolicyBook(cards, folders, today=today), settings.policies.default)
         if settings.policies.low is not None:
             policies.book.get(settings.policies.low)
     except PolicyError as error:

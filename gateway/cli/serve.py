@@ -74,30 +74,40 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
 
     from gateway.api.app import create_app
     from gateway.cli.server import DrainingServer
+    from gateway.errors import AuditUnavailable
     from gateway.wiring import build
 
     say("loading models …", error=True)
-    gateway = build(settings)
+    servers: list[DrainingServer] = []
+    broken: list[str] = []
+
+    def end(reason: str) -> None:
+        broken.append(reason)
+        for server in servers:
+            server.end_soon()
+
+    gateway = build(settings, on_log_broken=end)
     try:
         await gateway.start()
         app = create_app(gateway, metrics=gateway.metrics)
-        server = DrainingServer(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                log_level=log_level.value,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
-            ),
-            on_ready=lambda: _hello(listener, settings),
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            log_level=log_level.value,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
         )
-        await server.serve(sockets=[listener])
+        servers.append(DrainingServer(config, on_ready=lambda: _hello(listener, settings)))
+        if not broken:
+            await servers[0].serve(sockets=[listener])
     finally:
         await gateway.close()
+    if broken:
+        raise AuditUnavailable(f"The server ended because the audit log takes no records: {broken[0]}.")
 
 
 def _bound(host: str, port: int) -> socket.socket:

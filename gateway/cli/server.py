@@ -45,6 +45,13 @@ class DrainingServer(uvicorn.Server):
         self._asked = True
         self._loop.call_soon_threadsafe(self._begin_end)
 
+    def end_soon(self) -> None:
+        """End as on a first signal; may be called from any thread, before or after the start."""
+        if self._loop is None:
+            self.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._begin_end)
+
     def _begin_end(self) -> None:
         begin_drain(self.config.app)  # type: ignore[arg-type]  # ours is a FastAPI application
         self._ending = asyncio.get_running_loop().create_task(self._end())
