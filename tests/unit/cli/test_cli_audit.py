@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from conftest import Cli
+from support.command import Cli
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import Cli
+from support.command import Cli
 
 _HEAVY = ("torch", "transformers", "diffusers", "fastapi", "pydantic", "numpy", "uvicorn", "gateway.wiring")
 

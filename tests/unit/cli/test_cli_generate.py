@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable
 
 import pytest
-from conftest import Cli
 from PIL import Image
+from support.command import Cli
 
 
 def test_an_allowed_prompt_becomes_a_picture(cli: Cli) -> None:

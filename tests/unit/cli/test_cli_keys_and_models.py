@@ -6,7 +6,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from conftest import Cli
+from support.command import Cli
 
 from gateway.api.keys import KeyTable, load_keys
 

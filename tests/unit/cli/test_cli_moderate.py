@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Cli
 from PIL import Image
+from support.command import Cli
 
 
 def test_a_harmless_text_is_allowed(cli: Cli) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from support.command import Cli
 from support.gateway import POLICY
 
 _TESTS = """\
