@@ -28,14 +28,14 @@ PICTURES = [
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
-    from tiny_image_models import tiny_vit
+    from support.tiny_image_models import tiny_vit
 
     return tiny_vit(tmp_path_factory.mktemp("vit"))
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    from tiny_image_models import tiny_clip
+    from support.tiny_image_models import tiny_clip
 
     return tiny_clip(tmp_path_factory.mktemp("clip"))
 
@@ -144,7 +144,7 @@ class TestClip(ImageContract):
     def test_the_score_is_the_share_of_the_softmax(self):
         """The score is what the category's descriptions take of a softmax over them and the benign ones."""
         import torch
-        from tiny_image_models import clip_tokenizer
+        from support.tiny_image_models import clip_tokenizer
         from transformers import CLIPModel
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 

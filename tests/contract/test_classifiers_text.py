@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-import tiny_text_models
+from support import tiny_text_models
 
 from classifiers.fakes import ScriptedClassifier
 from classifiers.protocol import Classifier

@@ -20,7 +20,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 @pytest.fixture(scope="module")
 def tiny_folder(tmp_path_factory):
     """The folder of a family's tiny pipeline, built once."""
-    import tiny_pipelines
+    from support import tiny_pipelines
 
     @functools.cache
     def folder(family):

@@ -6,7 +6,7 @@ import time
 from typing import ClassVar
 
 import pytest
-from images_server import ImagesServer
+from support.images_server import ImagesServer
 
 from gateway.generation import emoji
 from gateway.generation.diffusers_backend import DiffusersGenerator
@@ -18,7 +18,7 @@ from gateway.generation.testing import GeneratorContract
 @pytest.fixture(scope="module")
 def tiny_folder(tmp_path_factory):
     """The folder of a family's tiny pipeline, built once."""
-    import tiny_pipelines
+    from support import tiny_pipelines
 
     @functools.cache
     def folder(family):

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from aiohttp import web
-from images_server import ImagesServer, noise_png
+from support.images_server import ImagesServer, noise_png
 
 from gateway.errors import ConfigurationError, GenerationFailed, Overloaded, RequestInvalid, StageTimeout
 from gateway.generation.openai_backend import OpenAIGenerator

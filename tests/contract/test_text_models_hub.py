@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_text_models
+from support import tiny_text_models
 
 from classifiers.protocol import ClassifierConfigError
 from classifiers.text import sequence_model

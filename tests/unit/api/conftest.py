@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # the scripted service lies beside the tests
-
-from scripted_service import FakeSettings, ScriptedService, client_of
+from support.service import FakeSettings, ScriptedService, client_of
 
 from gateway.api.app import create_app
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted_service import ScriptedService, client_of
+from support.service import ScriptedService, client_of
 
 from gateway.api.app import create_app
 from gateway.api.keys import NewKey, Role, add_key, create_key

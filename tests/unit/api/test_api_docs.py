@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scripted_service import FakeSettings, ScriptedService
+from support.service import FakeSettings, ScriptedService
 
 from gateway import errors
 from gateway.api.app import create_app

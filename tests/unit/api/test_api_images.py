@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from scripted_service import (
+from support.service import (
     PNG,
     FakePolicies,
     FakeServer,

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
-from scripted_service import FakeServer, FakeSettings, ScriptedService, client_of
+from support.service import FakeServer, FakeSettings, ScriptedService, client_of
 
 from gateway.api.app import create_app
 from gateway.api.auth import Authenticator, check_bind

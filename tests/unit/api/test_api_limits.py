@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from scripted_service import FakeServer, ScriptedService, client_of, delivered
+from support.service import FakeServer, ScriptedService, client_of, delivered
 
 from gateway.api.app import begin_drain, create_app, drained
 from gateway.api.limits import Admission, RateLimiter

@@ -6,7 +6,7 @@ import base64
 
 import httpx
 import pytest
-from scripted_service import PNG, ScriptedService, decision
+from support.service import PNG, ScriptedService, decision
 
 from classifiers.signals import Findings, Modality, Signal
 from classifiers.taxonomy import OPENAI_CATEGORIES

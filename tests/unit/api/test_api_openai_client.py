@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from scripted_service import PNG, ScriptedService, decision, delivered
+from support.service import PNG, ScriptedService, decision, delivered
 
 from classifiers.signals import Modality
 from gateway.api.app import create_app

@@ -6,7 +6,7 @@ import logging
 
 import httpx
 import pytest
-from scripted_service import ScriptedService, decision
+from support.service import ScriptedService, decision
 
 from classifiers.signals import Failure, FailureKind, Findings
 from gateway.api import schemas

@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from scripted_service import FakeServer, FakeSettings, ScriptedService
+from support.service import FakeServer, FakeSettings, ScriptedService
 
 from gateway.api.app import create_app
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import orjson
-from scripted_service import PNG, ScriptedService, call_raw, decision, delivered, image, withheld
+from support.service import PNG, ScriptedService, call_raw, decision, delivered, image, withheld
 
 from gateway.api.app import create_app
 from gateway.api.image_stream import Pending

@@ -14,7 +14,6 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from tiny_image_models import clip_tokenizer
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -23,6 +22,8 @@ from transformers import (
     T5EncoderModel,
     T5Tokenizer,
 )
+
+from support.tiny_image_models import clip_tokenizer
 
 
 def _vae(channels=4, **options) -> AutoencoderKL:
