@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sqlite3
 import threading
@@ -13,52 +12,12 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from support.audit import draft, gap_reasons, stored_ids, verified
 
-from gateway.audit import AuditSettings, SqliteAuditLog, new_id
-from gateway.audit.checkpoint import Verifier
+from gateway.audit import AuditSettings, SqliteAuditLog
 from gateway.audit.schema import connect_writer
-from gateway.audit.verify import verify
 from gateway.errors import AuditCorrupt, AuditUnavailable
-from gateway.ports import Receipt, RecordDraft
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> AuditSettings:
-    return AuditSettings(tmp_path / "audit", origin="test.example/log")
-
-
-def draft(stage: str = "outcome") -> RecordDraft:
-    public = {
-        "request": {"id": new_id(), "tenant": "default", "surface": "http"},
-        "stage": stage,
-        "action": "allow",
-    }
-    return RecordDraft(type="decision", id=new_id(), public=public, sealed={"prompt": "a red apple"})
-
-
-def stored_ids(settings: AuditSettings) -> list[str]:
-    connection = sqlite3.connect(settings.database)
-    try:
-        return [row[0] for row in connection.execute("SELECT id FROM records ORDER BY idx")]
-    finally:
-        connection.close()
-
-
-def gap_reasons(settings: AuditSettings) -> list[str]:
-    connection = sqlite3.connect(settings.database)
-    try:
-        bodies = connection.execute("SELECT body FROM records WHERE type = 'gap' ORDER BY idx").fetchall()
-        return [json.loads(body[0])["reason"] for body in bodies]
-    finally:
-        connection.close()
-
-
-def verified(settings: AuditSettings) -> bool:
-    key = Verifier.parse(settings.verifier_key.read_text())
-    report = verify(settings.database, [key], settings.heads, open_for_s=0)
-    assert report.ok, [found for found in report.checks if not found.ok]
-    return True
-
+from gateway.ports import Receipt
 
 # --- storage fails ------------------------------------------------------------------------------------
 
