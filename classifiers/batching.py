@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from classifiers.protocol import Classifier, Closable, Warmable
-from classifiers.signals import Failure, FailureKind, Signal
+from classifiers.signals import Failure, FailureKind, Signal, Span
 
 MAX_BATCH: Final = 16
 QUEUE_LIMIT: Final = 256
@@ -202,7 +202,7 @@ class MicroBatcher:
         items = [ticket.item for ticket in batch]
         outcomes: Sequence[tuple[Signal, ...] | Failure]
         try:
-            outcomes = self._checked(self._classifier.classify(items), len(batch))
+            outcomes = self._checked(self._classifier.classify(items), items)
         except Exception as error:  # noqa: BLE001 - boundary: whatever an adapter raises reaches every waiter
             # The class name only: an error's message may quote the text that was judged.
             outcomes = [self._failure(FailureKind.EXCEPTION, type(error).__name__)] * len(batch)
@@ -210,13 +210,13 @@ class MicroBatcher:
             ticket.outcome = outcome
         _wake(batch)
 
-    def _checked(self, answer: object, expected: int) -> Sequence[tuple[Signal, ...] | Failure]:
+    def _checked(self, answer: object, items: Sequence[Any]) -> Sequence[tuple[Signal, ...] | Failure]:
         """The answer per item, or a failure for all of them when its form is wrong."""
-        if isinstance(answer, str) or not isinstance(answer, Sequence) or len(answer) != expected:
-            return [self._failure(FailureKind.INVALID_OUTPUT, "wrong count")] * expected
-        return [self._checked_item(signals) for signals in answer]
+        if isinstance(answer, str) or not isinstance(answer, Sequence) or len(answer) != len(items):
+            return [self._failure(FailureKind.INVALID_OUTPUT, "wrong count")] * len(items)
+        return [self._checked_item(signals, item) for signals, item in zip(answer, items, strict=True)]
 
-    def _checked_item(self, signals: object) -> tuple[Signal, ...] | Failure:
+    def _checked_item(self, signals: object, item: Any) -> tuple[Signal, ...] | Failure:
         if isinstance(signals, str) or not isinstance(signals, Iterable):
             return self._failure(FailureKind.INVALID_OUTPUT, "not signals")
         signals = tuple(signals)
@@ -227,6 +227,8 @@ class MicroBatcher:
                 return self._failure(FailureKind.INVALID_OUTPUT, "foreign signal")
             if signal.category not in self._card.categories:
                 return self._failure(FailureKind.INVALID_OUTPUT, "category not on the card")
+            if signal.spans and not _within(signal.spans, item):
+                return self._failure(FailureKind.INVALID_OUTPUT, "span outside the text")
         return signals
 
     def _die(self, detail: str) -> None:
@@ -243,6 +245,11 @@ class MicroBatcher:
 
     def _failure(self, kind: FailureKind, detail: str = "") -> Failure:
         return Failure(self._card.name, kind, detail)
+
+
+def _within(spans: Sequence[Span], item: Any) -> bool:
+    """Whether all spans point into the text; a picture has nothing to point into."""
+    return isinstance(item, str) and all(isinstance(span, Span) and span.end <= len(item) for span in spans)
 
 
 def _wake(tickets: Sequence[_Ticket]) -> None:

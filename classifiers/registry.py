@@ -10,15 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Final
 
 from classifiers.protocol import Classifier, ClassifierConfigError
 
 CLASSIFIER_GROUP: Final = "imagegate.classifiers"
-
-OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +67,6 @@ def load_classifiers(specs: Mapping[str, ClassifierSpec]) -> dict[str, Classifie
             factory returned something else than a classifier of that name. The message begins with the name.
     """
     return {name: _build(name, spec) for name, spec in specs.items()}
-
-
-def parse_options(model: type[OptionsT], name: str, kind: str, options: Mapping[str, object]) -> OptionsT:
-    """Validate an adapter's options (a pydantic model with `extra="forbid"`).
-
-    Raises:
-        ClassifierConfigError: one line per wrong option, with its place and what was expected.
-    """
-    try:
-        return model.model_validate(dict(options))
-    except ValidationError as error:
-        known = ", ".join(sorted(model.model_fields)) or "none"
-        lines = [
-            f"  {'.'.join(str(part) for part in problem['loc']) or 'options'}: {problem['msg']}"
-            for problem in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise ClassifierConfigError(
-            f"classifier {name!r} ({kind}): wrong options (known: {known})\n" + "\n".join(lines)
-        ) from error
 
 
 def _build(name: str, spec: ClassifierSpec) -> Classifier:

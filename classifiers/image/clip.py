@@ -11,18 +11,21 @@ Blind spots: small objects, text inside pictures (it believes what is written), 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image
-from pydantic import ValidationError, field_validator
+from pydantic import field_validator
 
 from classifiers.image.concepts import BENIGN, CONCEPTS
 from classifiers.image.hub import HubOptions, card_revision, resolve_hub
 from classifiers.image.pixels import check_pixels
-from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
+from classifiers.options import parse_options
+from classifiers.protocol import ClassifierCard, Pixels
 from classifiers.signals import Modality, Signal
 from classifiers.taxonomy import is_known
+
+KIND: Final = "clip"
 
 
 class ClipOptions(HubOptions):
@@ -67,7 +70,7 @@ class ClipClassifier:
         self._spans = _prompt_spans(options)
         self._card = ClassifierCard(
             name=name,
-            kind="clip",
+            kind=KIND,
             revision=card_revision(options, self._resolved),
             modality=Modality.IMAGE,
             categories=frozenset(options.concepts),
@@ -85,10 +88,7 @@ class ClipClassifier:
         Raises:
             ClassifierConfigError: an unknown option, an unpinned hub id, an unknown category, an empty list.
         """
-        try:
-            return cls(name, ClipOptions.model_validate(dict(options)))
-        except ValidationError as error:
-            raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
+        return cls(name, parse_options(ClipOptions, name, KIND, options))
 
     @property
     def card(self) -> ClassifierCard:

@@ -17,13 +17,15 @@ from typing import Annotated, Any, Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.image.pixels import check_pixels
-from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
+from classifiers.options import parse_options
+from classifiers.protocol import ClassifierCard, Pixels
 from classifiers.signals import Modality, Signal
 from classifiers.weights import package_file
 
+KIND: Final = "opennsfw"
 SHA256: Final = "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"
 LABELS: Final[dict[int, str | None]] = {0: None, 1: "sexual"}
 """Output column → category: 0 is `sfw`, its complement; 1 is `nsfw`."""
@@ -54,7 +56,7 @@ class OpenNsfwClassifier:
         revision = _REVISION if self._options.jpeg_reencode else f"{_REVISION}-fast"
         self._card = ClassifierCard(
             name=name,
-            kind="opennsfw",
+            kind=KIND,
             revision=revision,
             modality=Modality.IMAGE,
             categories=frozenset(filter(None, LABELS.values())),
@@ -72,10 +74,7 @@ class OpenNsfwClassifier:
         Raises:
             ClassifierConfigError: an unknown or ill-typed option.
         """
-        try:
-            return cls(name, OpenNsfwOptions.model_validate(dict(options)))
-        except ValidationError as error:
-            raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
+        return cls(name, parse_options(OpenNsfwOptions, name, KIND, options))
 
     @property
     def card(self) -> ClassifierCard:

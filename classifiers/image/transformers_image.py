@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.image.hub import HubOptions, card_revision, resolve_hub
 from classifiers.image.pixels import check_pixels
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
 from classifiers.signals import Modality, Signal
 from classifiers.taxonomy import is_known
+
+KIND: Final = "transformers-image"
 
 
 class LabelTarget(BaseModel):
@@ -57,7 +60,7 @@ class TransformersImageClassifier:
         self._processor: Any = None
         self._card = ClassifierCard(
             name=name,
-            kind="transformers-image",
+            kind=KIND,
             revision=card_revision(options, self._resolved),
             modality=Modality.IMAGE,
             categories=frozenset(target.category for target in self._columns.values()),
@@ -75,10 +78,7 @@ class TransformersImageClassifier:
         Raises:
             ClassifierConfigError: an unknown option, an unpinned hub id, a label without a category.
         """
-        try:
-            return cls(name, TransformersImageOptions.model_validate(dict(options)))
-        except ValidationError as error:
-            raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
+        return cls(name, parse_options(TransformersImageOptions, name, KIND, options))
 
     @property
     def card(self) -> ClassifierCard:

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
-from classifiers.registry import parse_options
 from classifiers.signals import Modality, Signal
 from classifiers.text.sequence_model import SequenceModel
 from classifiers.weights import file_sha256, load_checkpoint

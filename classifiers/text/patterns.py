@@ -18,8 +18,8 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from classifiers import taxonomy
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
-from classifiers.registry import parse_options
 from classifiers.signals import Modality, Signal, Span
 
 KIND: Final = "patterns"

@@ -23,8 +23,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from classifiers import taxonomy
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
-from classifiers.registry import parse_options
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.encoder import WEIGHTS_SHA256, Runtime, SentenceEncoder
 from classifiers.text.occlusion import offending_spans

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from classifiers import taxonomy
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
-from classifiers.registry import parse_options
 from classifiers.signals import Modality, Signal
 from classifiers.text.sequence_model import SequenceModel, SlowTokenizer
 from classifiers.weights import resolve

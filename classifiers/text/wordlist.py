@@ -18,8 +18,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
-from classifiers.registry import parse_options
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.terms import Entry, TermList, automaton, digest, expanded, flattened
 

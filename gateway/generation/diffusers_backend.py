@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
+from gateway.adapter_options import parse_options
 from gateway.errors import RequestInvalid
 from gateway.generation.batch_worker import BatchWorker
 from gateway.generation.checks import check_request
 from gateway.generation.diffusers_loading import PipelineClass
-from gateway.generation.diffusers_options import DiffusersOptions, parse_options, parse_size
+from gateway.generation.diffusers_options import DiffusersOptions, parse_size
 from gateway.generation.diffusers_painter import DiffusersPainter
 from gateway.generation.tickets import BatchKey, Ticket
 from gateway.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, ModelIdentity
@@ -51,7 +52,7 @@ class DiffusersGenerator:
         Raises:
             ConfigurationError: an unknown or ill-typed option, a hub id without a commit.
         """
-        return cls(name, parse_options(name, options))
+        return cls(name, parse_options(DiffusersOptions, f"generator {name!r}", options))
 
     @property
     def card(self) -> GeneratorCard:

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-
-from gateway.errors import ConfigurationError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
 """WIDTHxHEIGHT in pixels."""
@@ -105,24 +103,3 @@ class DiffusersOptions(BaseModel):
         """The hub id, or a folder's last part: never a path of the operator's machine."""
         folder = Path(self.model)
         return folder.resolve().name if folder.is_dir() else self.model
-
-
-def parse_options(name: str, options: Mapping[str, object]) -> DiffusersOptions:
-    """Return the checked options of generator `name`.
-
-    Raises:
-        ConfigurationError: naming each option at fault and the mend.
-    """
-    try:
-        return DiffusersOptions.model_validate(dict(options))
-    except ValidationError as error:
-        raise ConfigurationError(f"generator {name!r}: {explain(error)}") from error
-
-
-def explain(error: ValidationError) -> str:
-    """One line per fault: the option's path and what is wrong."""
-    faults = []
-    for fault in error.errors(include_url=False, include_input=False):
-        place = ".".join(str(part) for part in fault["loc"]) or "options"
-        faults.append(f"{place}: {fault['msg'].removeprefix('Value error, ')}")
-    return "; ".join(faults)

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.adapter_options import parse_options
 from gateway.errors import ConfigurationError
 from gateway.generation.diffusers_backend import DiffusersGenerator
-from gateway.generation.diffusers_options import parse_options
+from gateway.generation.diffusers_options import DiffusersOptions
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "emoji-diffusion"
 """Beside the checkout; another place is the option `model`."""
@@ -44,7 +45,8 @@ def from_options(name: str, options: Mapping[str, object]) -> DiffusersGenerator
             "whole (training/emoji_diffusion makes it anew), or name its folder with the option model"
         )
     merged.setdefault("sha256", _sums(folder))
-    return DiffusersGenerator(name, parse_options(name, merged), pipeline_class=_pipeline_class)
+    parsed = parse_options(DiffusersOptions, f"generator {name!r}", merged)
+    return DiffusersGenerator(name, parsed, pipeline_class=_pipeline_class)
 
 
 def _sums(folder: Path) -> dict[str, str]:

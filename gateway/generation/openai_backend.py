@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from gateway.adapter_options import parse_options
 from gateway.errors import ConfigurationError, GenerationFailed, StageTimeout
 from gateway.generation.checks import check_request
 from gateway.generation.diffusers_options import parse_size
-from gateway.generation.openai_options import OpenAIOptions, Parameter, parse_options
+from gateway.generation.openai_options import OpenAIOptions, Parameter
 from gateway.generation.openai_replies import as_picture, failure, pictures_or_urls
 from gateway.ports import (
     Generated,
@@ -61,7 +62,7 @@ class OpenAIGenerator:
         Raises:
             ConfigurationError: an unknown or ill-typed option.
         """
-        return cls(name, parse_options(name, options))
+        return cls(name, parse_options(OpenAIOptions, f"generator {name!r}", options))
 
     @property
     def card(self) -> GeneratorCard:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from gateway.errors import ConfigurationError
-from gateway.generation.diffusers_options import Size, explain
+from gateway.generation.diffusers_options import Size
 
 Parameter = Literal["seed", "steps", "negative_prompt", "guidance_scale", "quality", "background", "style"]
 
@@ -69,15 +68,3 @@ class OpenAIOptions(BaseModel):
         if self.response_format == "url" and not self.url_hosts:
             raise ValueError("response_format url needs url_hosts, or every reply would be refused")
         return self
-
-
-def parse_options(name: str, options: Mapping[str, object]) -> OpenAIOptions:
-    """Return the checked options of generator `name`.
-
-    Raises:
-        ConfigurationError: naming each option at fault and the mend.
-    """
-    try:
-        return OpenAIOptions.model_validate(dict(options))
-    except ValidationError as error:
-        raise ConfigurationError(f"generator {name!r}: {explain(error)}") from error

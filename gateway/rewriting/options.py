@@ -5,12 +5,10 @@ Duty: names, ranges and defaults. It loads nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.errors import ConfigurationError
 from gateway.rewriting.strategy import FRAMES, Frame, FrameName, Strategy
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -58,22 +56,3 @@ class TransformersChatOptions(ChatOptions):
     revision: str | None = Field(None, description="Commit of the hub id; required for one.")
     offline: bool = Field(True, description="Take the hub's cache and never ask the hub.")
     sha256: dict[str, str] | None = Field(None, description="File name → digest that it must have.")
-
-
-OptionsT = TypeVar("OptionsT", bound=BaseModel)
-
-
-def parse_options(model: type[OptionsT], name: str, options: Mapping[str, object]) -> OptionsT:
-    """Return `options` as `model`.
-
-    Raises:
-        ConfigurationError: names every option at fault and what is wrong with it, never its value.
-    """
-    try:
-        return model.model_validate(dict(options))
-    except ValidationError as error:
-        lines = [
-            f"rewriter {name}: options.{'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
-        raise ConfigurationError("\n".join(lines)) from error

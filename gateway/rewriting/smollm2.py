@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from gateway.rewriting.options import ChatOptions, parse_options
+from gateway.adapter_options import parse_options
+from gateway.rewriting.options import ChatOptions
 from gateway.rewriting.smollm2_weights import GGUF_SHA256, PACKAGE, converted
 from gateway.rewriting.strategy import Strategy
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
@@ -43,7 +44,7 @@ def from_options(name: str, options: Mapping[str, object]) -> TransformersChatRe
     Raises:
         ConfigurationError: an option is unknown or out of range; the message names it.
     """
-    parsed = parse_options(SmolLm2Options, name, options)
+    parsed = parse_options(SmolLm2Options, f"rewriter {name!r}", options)
     folder = parsed.cache_folder()
     return TransformersChatRewriter(
         name, parsed, lambda: converted(folder), revision=f"{PACKAGE}-{GGUF_SHA256[:12]}"

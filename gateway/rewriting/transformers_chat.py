@@ -12,11 +12,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from gateway.adapter_options import parse_options
 from gateway.errors import GatewayError, RewriteFailed
 from gateway.ports import ModelIdentity, RewriteRequest
 from gateway.rewriting.chat_engine import ChatEngine, EncodedTask, EngineSettings
 from gateway.rewriting.form import one_line
-from gateway.rewriting.options import ChatOptions, TransformersChatOptions, parse_options
+from gateway.rewriting.options import ChatOptions, TransformersChatOptions
 from gateway.rewriting.source import RewriterWeights, from_hub_or_folder
 from gateway.rewriting.strategy import ChatTask, FrameName, Planner, with_details
 from gateway.rewriting.worker import Answer, BatchWorker, Ticket
@@ -54,7 +55,7 @@ class TransformersChatRewriter:
         Raises:
             ConfigurationError: an option is unknown or out of range; the message names it.
         """
-        parsed = parse_options(TransformersChatOptions, name, options)
+        parsed = parse_options(TransformersChatOptions, f"rewriter {name!r}", options)
         return cls(
             name,
             parsed,

@@ -36,7 +36,7 @@ HUB = {"model": "owner/model", "revision": COMMIT}
 )
 def test_a_wrong_option_is_named(options, named):
     """Unknown, missing, ill-typed and contradicting options are refused by name."""
-    with pytest.raises(ConfigurationError, match=f"generator 'draws'.*{named}"):
+    with pytest.raises(ConfigurationError, match=f"(?s)generator 'draws'.*{named}"):
         DiffusersGenerator.from_options("draws", options)
 
 
