@@ -98,6 +98,23 @@ class Parts:
     metrics: GatewayMetrics
 
 
+async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> None:
+    """Load every classifier, one after the other.
+
+    Not side by side: the model libraries import their parts lazily, and two threads that import at once see
+    half-made modules.
+
+    Raises:
+        ConfigurationError: one can't be loaded.
+    """
+    for name, classifier in classifiers.items():
+        try:
+            await classifier.start()
+        except ClassifierFailed as error:
+            cause = error.__cause__ or error
+            raise ConfigurationError(f"classifier {name!r} can't be loaded: {cause}") from error
+
+
 class Gateway:
     """The gateway's one face. Use `start` before and `close` after; both are idempotent."""
 
@@ -124,21 +141,13 @@ class Gateway:
     async def start(self) -> None:
         """Load every model, one after the other, and put on record what is running.
 
-        Not side by side: the model libraries import their parts lazily, and two threads that import at once
-        see half-made modules.
-
         Raises:
             ConfigurationError: a part can't be loaded; then there is no server.
         """
         if self._started:
             return
         parts = self._parts
-        for name, classifier in parts.classifiers.items():
-            try:
-                await classifier.start()
-            except ClassifierFailed as error:
-                cause = error.__cause__ or error
-                raise ConfigurationError(f"classifier {name!r} can't be loaded: {cause}") from error
+        await start_classifiers(parts.classifiers)
         for generator in parts.generators.values():
             await generator.start()
         if parts.rewriter is not None:

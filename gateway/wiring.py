@@ -20,6 +20,7 @@ from gateway.audit.settings import AuditSettings
 from gateway.errors import ConfigurationError, PluginError
 from gateway.judge import Judge
 from gateway.moderation import Moderator
+from gateway.moderator_alone import ModeratorAlone
 from gateway.pipeline import Pipeline
 from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import ImageGenerator, Rewriter
@@ -28,6 +29,7 @@ from gateway.rewrite_stage import RewriteStage
 from gateway.service import Gateway, Parts
 from gateway.settings import ComponentSettings, Settings
 from gateway.telemetry.metrics import GatewayMetrics
+from gateway.trail import SilentObserver
 from policies.book import PolicyBook
 from policies.errors import PolicyError
 
@@ -88,6 +90,29 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
             metrics=metrics,
         )
     )
+
+
+def build_moderator(settings: Settings) -> ModeratorAlone:
+    """Return a moderator with its log open and nothing loaded; no rewriter and no generator is built.
+
+    Raises:
+        ConfigurationError: a part is missing, double, broken, a policy does not compile, or another process
+            writes the log.
+        AuditCorrupt: the log does not verify against its last signed head.
+    """
+    classifiers = build_classifiers(settings)
+    policies = build_policies(settings, classifiers)
+    log = SqliteAuditLog.open(audit_settings(settings))
+    batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
+    moderator = Moderator(
+        judge=Judge(batchers),
+        policies=policies,
+        cards={name: classifier.card for name, classifier in classifiers.items()},
+        log=log,
+        observer=SilentObserver(),
+        timeout_s=settings.server.request_timeout_s,
+    )
+    return ModeratorAlone(moderator, batchers, log)
 
 
 def build_classifiers(settings: Settings) -> dict[str, Classifier]:

@@ -30,7 +30,8 @@ class WriterLock:
         except OSError as cause:
             os.close(self._handle)
             raise ConfigurationError(
-                f"another process writes the audit log in {path.parent}: stop it, or use another folder"
+                f"another process, most likely a running server, writes the audit log in {path.parent}: "
+                "ask that server, stop it, or use another data folder (--data)"
             ) from cause
 
     def release(self) -> None:

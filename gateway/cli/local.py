@@ -6,7 +6,6 @@ these commands refuse to start, and say so.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -73,31 +72,11 @@ async def running_moderator(settings: Settings) -> AsyncIterator[Moderator]:
         ConfigurationError: a part is missing or wrong, or another process writes the log.
         AuditCorrupt: the log does not verify.
     """
-    from classifiers.batching import ClassifierFailed, MicroBatcher
-    from gateway.audit.log import SqliteAuditLog
-    from gateway.errors import ConfigurationError
-    from gateway.judge import Judge
-    from gateway.moderation import Moderator
-    from gateway.trail import SilentObserver
-    from gateway.wiring import audit_settings, build_classifiers, build_policies
+    from gateway.wiring import build_moderator
 
-    classifiers = build_classifiers(settings)
-    policies = build_policies(settings, classifiers)
-    log = SqliteAuditLog.open(audit_settings(settings))
-    batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
+    alone = build_moderator(settings)
     try:
-        await asyncio.gather(*(batcher.start() for batcher in batchers.values()))
-        yield Moderator(
-            judge=Judge(batchers),
-            policies=policies,
-            cards={name: classifier.card for name, classifier in classifiers.items()},
-            log=log,
-            observer=SilentObserver(),
-            timeout_s=settings.server.request_timeout_s,
-        )
-    except ClassifierFailed as error:
-        raise ConfigurationError(f"a classifier can't be loaded: {error}") from error
+        await alone.start()
+        yield alone.moderator
     finally:
-        for batcher in batchers.values():
-            await asyncio.to_thread(batcher.close)
-        await asyncio.to_thread(log.close)
+        await alone.close()
