@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from classifiers.protocol import Pixels
 from gateway.concurrency import all_or_none
 from gateway.errors import GenerationFailed
@@ -118,6 +120,8 @@ class Delivery:
 async def _pixels(picture: Picture, request: ImageRequest) -> Pixels:
     if picture.pixels is not None:
         pixels = picture.pixels
+        if not isinstance(pixels, np.ndarray):
+            raise GenerationFailed("The image backend gave something else than pixels.")
     else:
         try:
             pixels = await decode(picture.encoded or b"")

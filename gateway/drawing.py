@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 
-from gateway.boundary import plugin_boundary
+from gateway.boundary import plugin_boundary, relayed
 from gateway.errors import GenerationFailed, RequestInvalid
 from gateway.ports import (
     Generated,
-    GenerationEvent,
     GenerationRequest,
     ImageGenerator,
     Json,
@@ -47,7 +46,7 @@ class Drawing:
         wanted = _generation(request, prompt)
         pictures: tuple[Picture, ...] | None = None
         with plugin_boundary(GenerationFailed, "The image backend"):
-            async with _closing(generator.generate(wanted)) as events:
+            async with aclosing(relayed(generator.generate(wanted))) as events:
                 async for event in events:
                     if isinstance(event, Generated):
                         pictures = event.pictures
@@ -63,13 +62,6 @@ class Drawing:
             latency_us=(time.monotonic_ns() - started_ns) // 1000,
         )
         return pictures or ()
-
-
-def _closing(
-    events: AsyncIterator[GenerationEvent],
-) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
-    """Close the backend's iterator however the loop ends, so that its work stops."""
-    return aclosing(events)  # type: ignore[type-var]  # async generators have aclose; the port says so
 
 
 def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:

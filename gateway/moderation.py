@@ -60,23 +60,27 @@ class Moderator:
             RequestInvalid: a picture can't be decoded, or the policy judges no pictures.
             ClassifierUnavailable, StageTimeout, PolicyUnavailable, AuditUnavailable: nothing is answered.
         """
-        policy = self._policies.get(caller.policy)
         trail = Trail(
             self._log, request_id=request_id, caller=caller, surface=surface, observer=self._observer
         )
         async with trail:
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    answers = await all_or_none([self._one(one, policy, trail) for one in inputs])
+                    return await self._run(inputs, self._policies.get(caller.policy), trail)
             except TimeoutError as error:
                 raise StageTimeout("The moderation ran out of time.") from error
-            decisions = [decision for answer in answers for _, decision in answer.decisions]
-            pictures = [d for d in decisions if d.stage is Stage.IMAGE]
-            looked = {name for d in pictures for name in d.findings.inspected_by}
-            trail.coverage = Coverage(len(pictures), len(pictures), tuple(sorted(looked)))
-            action = max((d.action for d in decisions), default=Action.BLOCK)
-            trail.close("moderated", action=action.word)
-            await trail.durable()
+
+    async def _run(
+        self, inputs: Sequence[ModerationInput], policy: Policy, trail: Trail
+    ) -> tuple[Moderation, ...]:
+        answers = await all_or_none([self._one(one, policy, trail) for one in inputs])
+        decisions = [decision for answer in answers for _, decision in answer.decisions]
+        pictures = [d for d in decisions if d.stage is Stage.IMAGE]
+        looked = {name for d in pictures for name in d.findings.inspected_by}
+        trail.coverage = Coverage(len(pictures), len(pictures), tuple(sorted(looked)))
+        action = max((d.action for d in decisions), default=Action.BLOCK)
+        trail.close("moderated", action=action.word)
+        await trail.durable()
         return tuple(answers)
 
     async def _one(self, one: ModerationInput, policy: Policy, trail: Trail) -> Moderation:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from gateway.boundary import plugin_boundary
+from gateway.boundary import leashed, plugin_boundary
 from gateway.errors import GatewayError, RewriteFailed
 from gateway.judge import Judge, require_measured
 from gateway.outcomes import RewriteTrace
@@ -80,7 +80,7 @@ class RewriteStage:
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
                 with plugin_boundary(RewriteFailed, "The rewriter"):
-                    rewritten = _checked(await rewriter.rewrite(_request(prompt, found, attempt)))
+                    rewritten = _checked(await leashed(rewriter.rewrite(_request(prompt, found, attempt))))
         except TimeoutError:
             failure, reason = "StageTimeout", _TIMED_OUT
         except _Malformed:

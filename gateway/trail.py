@@ -24,6 +24,8 @@ from gateway.requests import Caller
 from policies.decision import Decision, RuleHit
 
 MILLION = 1_000_000
+_ERROR_DURABLE_WITHIN_S = 5.0
+"""How long an error waits for its own record: it withholds everything, so a log that hangs can't hold it."""
 
 
 class Observer(Protocol):
@@ -80,7 +82,7 @@ class Trail:
         self._request: Mapping[str, Json] = {"id": request_id, "surface": surface, "tenant": caller.tenant}
         self._started_ns = time.monotonic_ns()
         self._ids: list[str] = []
-        self._last: Future[Receipt] | None = None
+        self._pending: list[Future[Receipt]] = []
         self._closed = False
         self.coverage = Coverage()
 
@@ -97,8 +99,9 @@ class Trail:
         try:
             self.close(name, error={"class": type(error).__name__, "code": code})
             if name == "error":
-                await self.durable()
-        except AuditUnavailable:
+                async with asyncio.timeout(_ERROR_DURABLE_WITHIN_S):
+                    await self.durable()
+        except (AuditUnavailable, TimeoutError):
             # The log is the failure; the error that escapes already withholds everything.
             return
 
@@ -170,7 +173,6 @@ class Trail:
         error: Mapping[str, Json] | None = None,
     ) -> str:
         """Record the outcome, once; it names every record before it. Returns the closing record's id."""
-        self._closed = True
         latency_us = (time.monotonic_ns() - self._started_ns) // 1000
         public: dict[str, Json] = {
             "action": action,
@@ -187,26 +189,37 @@ class Trail:
             public["error"] = error
         closing_id = new_id()
         self._append(closing_id, "outcome", public, None)
+        self._closed = True
         self._observer.outcome(self._surface, outcome, latency_us, self.coverage)
         return closing_id
 
     async def durable(self) -> None:
-        """Wait until everything recorded so far is durable (the log is first in, first durable).
+        """Wait until everything recorded so far is durable.
+
+        Every record is asked, not only the last: a log that was full for a moment lost the early ones.
 
         Raises:
-            AuditUnavailable: the log lost its trust; nothing may leave.
+            AuditUnavailable: a record was lost; nothing may leave.
         """
-        if self._last is not None:
-            await asyncio.wrap_future(self._last)
+        asked = tuple(self._pending)
+        for future in reversed(asked):  # the last one is durable last: one wait for all
+            if future.done():
+                future.result()
+            else:
+                await asyncio.wrap_future(future)
+        del self._pending[: len(asked)]
 
     def _append(
         self, record_id: str, stage: str, public: dict[str, Json], sealed: Mapping[str, str] | None
     ) -> None:
+        if self._closed:
+            raise AuditUnavailable("the trail of this request is closed; nothing was released")
         public["request"] = self._request
         public["stage"] = stage
         if not self._ids:  # who asked is sealed once, in the first record of the trail
             sealed = {"actor": self._caller.actor, **(sealed or {})}
-        self._last = self._log.append(RecordDraft("decision", record_id, public, sealed, self._caller.tenant))
+        draft = RecordDraft("decision", record_id, public, sealed, self._caller.tenant)
+        self._pending.append(self._log.append(draft))
         self._ids.append(record_id)
 
 

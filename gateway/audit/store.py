@@ -66,7 +66,8 @@ class Store:
     def recover(self, verifier: Verifier, outside: Sequence[Head]) -> None:
         """Rebuild the tree from the last signed head on, and check it.
 
-        1. The last head in the table is signed by our key, and its stored edge gives its root.
+        1. The last head in the table is signed by our key, its stored edge gives its root, and the first and
+           the last record that it covers are there.
         2. All records since are dense and re-hash to their leaves.
         3. No head outside the database is larger than the log, or has another root at its size.
 
@@ -74,6 +75,7 @@ class Store:
             AuditCorrupt: any of these fails.
         """
         frontier = self._signed_frontier(verifier)  # 1
+        self._require_signed_records(frontier.size)
         known = {head.size: head.root for head in outside}
         self._compare(frontier, known)
         for leaf in self.leaves_since(frontier.size):  # 2
@@ -99,6 +101,12 @@ class Store:
             raise AuditCorrupt(f"the signed head at {size} does not fit what is stored beside it")
         self.signed = SignedHead(frontier, root, note)
         return frontier.copy()
+
+    def _require_signed_records(self, size: int) -> None:
+        """Both ends of what the head covers must be there; `verify` reads all that lies between."""
+        ends = self._connection.execute("SELECT min(idx), max(idx) FROM records").fetchone()
+        if size and (ends[0] != 0 or ends[1] < size - 1):
+            raise AuditCorrupt(f"the log is shorter than its signed head at {size}: records are missing")
 
     @staticmethod
     def _compare(frontier: Frontier, known: dict[int, bytes]) -> None:
