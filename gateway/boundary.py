@@ -11,7 +11,7 @@ it does later is looked at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -52,7 +52,7 @@ async def leashed(work: Awaitable[T]) -> T:
     return _ended(task)
 
 
-async def relayed(events: AsyncIterator[T]) -> AsyncIterator[T]:
+async def relayed(events: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Yield a plug-in's events, each asked for when the one before was dealt with; close this iterator too.
 
     All of them are awaited in one task, so that a time-out or a task group inside the plug-in works. Closing
