@@ -21,6 +21,7 @@ from typing import Annotated, Final
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from threadpoolctl import threadpool_limits
 
 from classifiers import taxonomy
 from classifiers.options import parse_options
@@ -171,6 +172,9 @@ class PrototypesClassifier:
 
     def _ready(self) -> ExampleScorer:
         if self._scorer is None:
+            # One thread per worker, for the whole process: on small products BLAS's helpers mostly spin, and
+            # they cost more CPU than the encoder (benchmarks/gate.py shows them as native threads).
+            threadpool_limits(limits=1, user_api="blas")
             self._encoder.load()
             examples = self._examples
             self._scorer = ExampleScorer(
