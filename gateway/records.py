@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from gateway.api.ports import AuditFilters, AuditPage
 from gateway.audit.reader import AuditReader, RecordFilter, StoredRecord
 from gateway.errors import NotFound, RequestInvalid
 from gateway.ports import Json
+from gateway.surface import AuditFilters, AuditPage
 
 
 class Records:

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from classifiers.batching import ClassifierFailed
 from classifiers.protocol import ClassifierCard
-from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
 from gateway.audit.checkpoint import Head
 from gateway.audit.record import new_id
 from gateway.errors import ConfigurationError, RequestInvalid
@@ -34,6 +33,7 @@ from gateway.ports import (
 )
 from gateway.requests import Caller, ImageRequest
 from gateway.settings import Settings
+from gateway.surface import AuditFilters, AuditPage, Emit, ModelEntry
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.trail import model_fields
 

@@ -24,9 +24,9 @@ from gateway.api.image_files import ImageFiles
 from gateway.api.limits import Admission
 from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestContext
 from gateway.api.openapi import schema_maker
-from gateway.api.ports import GatewayService
 from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
 from gateway.errors import GatewayError
+from gateway.surface import GatewayService
 from gateway.telemetry.metrics import GatewayMetrics
 
 # In order of use: the router looks from the top.

@@ -20,11 +20,11 @@ from gateway.api import responses
 from gateway.api.auth import AUDIT
 from gateway.api.edge import edge_of
 from gateway.api.keys import Role
-from gateway.api.ports import AuditFilters
 from gateway.api.problems import JSON
 from gateway.errors import Forbidden, NotFound
 from gateway.ports import Json
 from gateway.requests import Caller
+from gateway.surface import AuditFilters
 
 router: Final = APIRouter(tags=["audit"])
 _Word = Annotated[str, Field(min_length=1, max_length=128)]

@@ -17,9 +17,9 @@ from starlette.requests import Request
 
 from gateway.api.keys import ApiKey, KeyTable, Role, load_keys
 from gateway.api.limits import RateLimiter
-from gateway.api.ports import ApiSettings
 from gateway.errors import ConfigurationError, Forbidden, Unauthenticated
 from gateway.requests import Caller
+from gateway.surface import ApiSettings
 
 GENERATE: Final = frozenset({Role.GENERATE})
 AUDIT: Final = frozenset({Role.AUDIT, Role.REVIEW})

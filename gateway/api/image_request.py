@@ -13,10 +13,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gateway.api.ports import ApiSettings
 from gateway.errors import RequestInvalid
 from gateway.ports import GeneratorCard
 from gateway.requests import Caller, ImageRequest, OutputFormat
+from gateway.surface import ApiSettings
 
 MAX_PROMPT: Final = 32_000
 MAX_SEED: Final = 2**63 - 1

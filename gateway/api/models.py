@@ -12,9 +12,9 @@ from starlette.responses import Response
 from gateway.api import responses
 from gateway.api.auth import ANYONE
 from gateway.api.edge import Edge, edge_of
-from gateway.api.ports import ModelEntry
 from gateway.api.problems import JSON
 from gateway.errors import NotFound
+from gateway.surface import ModelEntry
 
 router: Final = APIRouter(tags=["models"])
 

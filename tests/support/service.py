@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 
 from classifiers.signals import Findings, Modality, Signal
-from gateway.api.ports import AuditFilters, AuditPage, Emit, ModelEntry
 from gateway.errors import RequestInvalid
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
 from gateway.ports import GeneratorCard, Json, ModelIdentity
 from gateway.requests import Caller, ImageRequest
+from gateway.surface import AuditFilters, AuditPage, Emit, ModelEntry
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=SIDE)
     args = parser.parse_args()
-    sample_grid(args.model, args.seed, args.side).save(args.to, optimize=True)
+    sample_grid(args.model, args.seed, args.side).quantize(256).save(args.to, optimize=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from support.service import ScriptedService, client_of
 
 from gateway.api.app import create_app
 from gateway.api.keys import NewKey, Role, add_key, create_key
-from gateway.api.ports import AuditFilters
+from gateway.surface import AuditFilters
 
 RECORDS = "/v1/audit/records"
 

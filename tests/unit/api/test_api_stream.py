@@ -13,11 +13,11 @@ from support.service import PNG, ScriptedService, call_raw, decision, delivered,
 
 from gateway.api.app import create_app
 from gateway.api.image_stream import Pending
-from gateway.api.ports import Emit
 from gateway.errors import GenerationFailed, Overloaded
 from gateway.outcomes import Blocked, Coverage, Partial, PartialImage
 from gateway.ports import Progress
 from gateway.requests import ImageRequest, OutputFormat
+from gateway.surface import Emit
 from policies.decision import Action, Stage
 
 PATH = "/v1/images/generations"
