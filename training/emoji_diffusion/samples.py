@@ -15,7 +15,7 @@ from PIL import Image
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
 from training.emoji_diffusion.grid import PROMPTS
 
-SIDE = 128
+SIDE = 96
 COLUMNS = 8
 
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=SIDE)
     args = parser.parse_args()
-    sample_grid(args.model, args.seed, args.side).quantize(256).save(args.to, optimize=True)
+    sample_grid(args.model, args.seed, args.side).save(args.to, optimize=True)
 
 
 if __name__ == "__main__":
