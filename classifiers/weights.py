@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -200,3 +201,11 @@ def _hashed(path: str, size_bytes: int, changed_ns: int, inode: int) -> str:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def cache_folder(chosen: Path | None = None) -> Path:
+    """Return where converted models lie: `chosen`, else `$IMAGEGATE_CACHE`, else `~/.cache/imagegate`."""
+    if chosen is not None:
+        return chosen
+    named = os.environ.get("IMAGEGATE_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "imagegate"

@@ -9,7 +9,6 @@ int8 products (see `rowwise_int8`) are about twice as fast on one core as float3
 
 from __future__ import annotations
 
-import os
 import tempfile
 import warnings
 from importlib.metadata import version
@@ -17,17 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from classifiers.text.rowwise_int8 import quantise
+from classifiers.weights import cache_folder
 
 RECIPE: Final = 2
 _OPSET: Final = 18
-
-
-def default_cache_dir() -> Path:
-    """`$IMAGEGATE_CACHE_DIR`, else `$XDG_CACHE_HOME/imagegate`, else `~/.cache/imagegate`."""
-    if chosen := os.environ.get("IMAGEGATE_CACHE_DIR"):
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "imagegate"
 
 
 def exported(folder: Path, weights_sha256: str, cache_dir: Path | None = None) -> Path:
@@ -41,7 +33,7 @@ def exported(folder: Path, weights_sha256: str, cache_dir: Path | None = None) -
     """
     made_by = f"torch{version('torch')}-ort{version('onnxruntime')}".replace("+", "-")
     name = f"minilm-{weights_sha256[:16]}-r{RECIPE}-{made_by}-int8.onnx"
-    cache = cache_dir or default_cache_dir()
+    cache = cache_folder(cache_dir)
     target = cache / name
     if target.is_file():
         return target

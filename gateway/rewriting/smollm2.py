@@ -8,12 +8,12 @@ it is asked in words and often fails, and the policy's second judgement then blo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
+from classifiers.weights import cache_folder
 from gateway.adapter_options import parse_options
 from gateway.rewriting.options import ChatOptions
 from gateway.rewriting.smollm2_weights import GGUF_SHA256, PACKAGE, converted
@@ -32,10 +32,7 @@ class SmolLm2Options(ChatOptions):
 
     def cache_folder(self) -> Path:
         """The folder where the converted copy lies."""
-        if self.cache_dir is not None:
-            return self.cache_dir
-        named = os.environ.get("IMAGEGATE_CACHE")
-        return Path(named) if named else Path.home() / ".cache" / "imagegate"
+        return cache_folder(self.cache_dir)
 
 
 def from_options(name: str, options: Mapping[str, object]) -> TransformersChatRewriter:
