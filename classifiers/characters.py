@@ -20,6 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+MAX_READABLE: Final = 64_000
+"""Longest readable form, in characters; one ligature may stand for eighteen letters."""
+
+
+class TextExpands(ValueError):
+    """The text's readable form is longer than `MAX_READABLE`."""
+
 
 @dataclass(slots=True)
 class Mapped:
@@ -96,7 +103,11 @@ _ODD_LATIN: Final = re.compile("[ɐ-ʯᴀ-ᶿꜰ-ꟿꬰ-ꭤ\U0001f130-\U0001f189
 
 
 def readable(text: str) -> Mapped:
-    """The text without character tricks; linear in its length. Ordinary text comes back unchanged."""
+    """The text without character tricks; linear in its length. Ordinary text comes back unchanged.
+
+    Raises:
+        TextExpands: it would be longer than `MAX_READABLE`.
+    """
     mapped = Mapped.of(text)
     if "&" in text:
         mapped = mapped.replaced(_ENTITY, lambda m: html.unescape(f"&{m[1]};"))
@@ -128,6 +139,8 @@ def _composed(mapped: Mapped) -> Mapped:
     """NFKC, cluster by cluster, with overlays and piled-up marks dropped from Latin letters."""
     made, at, chars = Mapped([], [], []), 0, mapped.chars
     while at < len(chars):
+        if len(made.chars) > MAX_READABLE:
+            raise TextExpands
         end = at + 1
         while end < len(chars) and not chars[end].isascii() and _continues(chars[end]):
             end += 1

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from classifiers import deobfuscate
-from classifiers.characters import Mapped, readable
+from classifiers.characters import Mapped, TextExpands, readable
 from classifiers.signals import Span
 
 ORIGINAL: Final = "original"
@@ -28,7 +28,7 @@ DECODED: Final = "decoded"
 
 
 class InvalidText(ValueError):
-    """The text is not Unicode text (it holds lone surrogates); the gateway answers 400."""
+    """The text holds lone surrogates, or a flood of ligatures; the message never quotes it. A 400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def views(text: str) -> tuple[View, ...]:
     Two views read differently when their letters and digits differ, upper and lower case being the same.
 
     Raises:
-        InvalidText: the text holds lone surrogates.
+        InvalidText: the text holds lone surrogates, or is far longer spelled out than written.
     """
     original = View(ORIGINAL, text, range(len(text)), range(1, len(text) + 1))
     if text.isascii():
@@ -72,7 +72,10 @@ def views(text: str) -> tuple[View, ...]:
     found = [original]
     # An escaped ampersand or quote is no trick: without its name the text reads the same.
     seen = {_letters(text), _letters(_PUNCTUATION_ENTITY.sub(" ", text))}
-    plain = readable(text)
+    try:
+        plain = readable(text)
+    except TextExpands as error:
+        raise InvalidText("the text is too long once its ligatures are spelled out; shorten it") from error
     _add(found, seen, NORMALISED, plain)
     words = deobfuscate.matchable(plain)
     if words is not None:

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.characters import MAX_READABLE
 from classifiers.text.onnx_export import exported
 from classifiers.weights import package_file
 
@@ -29,7 +30,7 @@ DIMENSIONS: Final = 384
 
 WINDOW_TOKENS: Final = 126  # with [CLS] and [SEP] 128, the length that the model was trained for
 STRIDE_TOKENS: Final = 94  # a quarter of each window is seen again in the next
-MAX_CHARACTERS: Final = 32_000
+MAX_CHARACTERS: Final = MAX_READABLE
 _BATCH_TOKENS: Final = 2048
 _CLS: Final = 101
 _SEP: Final = 102
