@@ -30,6 +30,8 @@ async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) 
     # A form or plain text can be sent by any web page without asking; JSON can't.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise RequestInvalid("Send the body as JSON, with the header Content-Type: application/json.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise RequestInvalid("Send the body as it is, without Content-Encoding; nothing is unpacked here.")
     content = await read_bytes(request, limit_bytes=limit_bytes)
     return check(parse_object(content), model)
 
@@ -63,6 +65,8 @@ def parse_object(content: bytes) -> dict[str, Any]:
     try:
         parsed = orjson.loads(content)
     except orjson.JSONDecodeError as error:
+        if "depth" in error.msg:
+            raise RequestInvalid("The body is nested too deep.") from error
         raise RequestInvalid(
             f"The body is not valid JSON (line {error.lineno}, column {error.colno}): send UTF-8, without "
             "lone surrogates."
@@ -78,7 +82,7 @@ def check(parsed: dict[str, Any], model: type[_Model]) -> _Model:
         return model.model_validate(parsed)
     except ValidationError as error:
         raise invalid_fields(
-            error.errors(include_url=False, include_input=False, include_context=False)
+            error.errors(include_url=False, include_input=False)
         ) from None  # the cause quotes the input
 
 

@@ -6,6 +6,7 @@ have no effect is refused by name. It judges nothing and knows no response.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ MAX_PROMPT: Final = 32_000
 MAX_SEED: Final = 2**63 - 1
 _RANDOM_SEEDS: Final = 2**32  # every backend takes 32 bits, and JSON in a browser keeps them exact
 _AUTO: Final = "auto"
+_SIZE: Final = re.compile(r"auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4}")
 
 _Words = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
 _EndUser = Annotated[str, Field(max_length=512)]
@@ -37,7 +39,7 @@ class ImageGenerationRequest(BaseModel):
         None, description="Name of a configured backend; see /v1/models. Absent: the default one."
     )
     n: Annotated[int, Field(ge=1, le=10)] | None = Field(None, description="How many pictures; 1.")
-    size: Annotated[str, Field(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")] | None = Field(
+    size: Annotated[str, Field(json_schema_extra={"pattern": f"^({_SIZE.pattern})$"})] | None = Field(
         None, description="`auto` or WIDTHxHEIGHT in pixels, one that the backend draws."
     )
     quality: Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"] | None = Field(
@@ -82,9 +84,16 @@ class ImageGenerationRequest(BaseModel):
     @field_validator("prompt", "negative_prompt")
     @classmethod
     def _has_words(cls, words: str | None) -> str | None:
-        if words is not None and not words.strip():
-            raise ValueError("must hold more than white space")
+        if words is not None and not any(c.isprintable() and not c.isspace() for c in words):
+            raise ValueError("must hold more than white space and invisible characters")
         return words
+
+    @field_validator("size")
+    @classmethod
+    def _is_a_size(cls, size: str | None) -> str | None:
+        if size is not None and _SIZE.fullmatch(size) is None:
+            raise ValueError("must be auto or WIDTHxHEIGHT in pixels, as 512x512")
+        return size
 
 
 _Given = Callable[[ImageGenerationRequest], object]

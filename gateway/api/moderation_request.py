@@ -19,7 +19,7 @@ MAX_TEXT: Final = 32_000
 MAX_INPUTS: Final = 32
 MAX_IMAGES: Final = 8
 MAX_IMAGE_BYTES: Final = 20_000_000
-_DATA_URL: Final = re.compile(r"data:image/(?:png|jpeg|webp);base64,")
+_DATA_URL: Final = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,")
 
 ModelName: TypeAlias = Literal[
     "imagegate",
@@ -50,7 +50,7 @@ class ImageUrl(BaseModel):
         str,
         Field(
             min_length=1,
-            description="A base64 data URL of a png, jpeg or webp picture. Addresses are not fetched.",
+            description="Base64 data URL of a still png, jpeg, webp or gif. Addresses are not fetched.",
             json_schema_extra={"pattern": f"^{_DATA_URL.pattern}"},
         ),
     ]
@@ -64,7 +64,20 @@ class ImagePart(BaseModel):
     image_url: ImageUrl
 
 
-Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+def _kind(given: object) -> str | None:
+    """Which kind of part this is; None, so that it is refused, for any other."""
+    kind = given.get("type") if isinstance(given, dict) else None
+    return f"[{kind}]" if kind in ("text", "image_url") else None
+
+
+Part: TypeAlias = Annotated[
+    Annotated[TextPart, Tag("[text]")] | Annotated[ImagePart, Tag("[image_url]")],
+    Discriminator(
+        _kind,
+        custom_error_type="wrong_part",
+        custom_error_message="must be a part of type text or image_url",
+    ),
+]
 _Texts: TypeAlias = Annotated[list[_Text], Field(min_length=1, max_length=MAX_INPUTS)]
 _Parts: TypeAlias = Annotated[list[Part], Field(min_length=1, max_length=MAX_INPUTS)]
 
@@ -123,7 +136,7 @@ def _bytes_of(url: str) -> bytes:
     head = _DATA_URL.match(url)
     if head is None:
         raise RequestInvalid(
-            "input: send pictures as data URLs (data:image/png;base64,…; png, jpeg or webp); addresses are "
+            "input: send pictures as data URLs (data:image/png;base64,…; or jpeg, webp, gif); addresses are "
             "not fetched.",
             param="input",
         )

@@ -25,6 +25,17 @@ _MAX_NAME: Final = 64
 _ALWAYS_WITH_WAIT: Final = frozenset({429, 503})
 DEFAULT_WAIT_S: Final = 1.0
 
+_PHRASES: Final[Mapping[str, str]] = {
+    "missing": "is required",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} items",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
+"""Kinds of pydantic's whose own words fit a Python programmer only; every lower bound here is 1."""
+
 _TYPES: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this address; see /docs for what there is."),
     405: (
@@ -84,17 +95,21 @@ def _tell(error: Mapping[str, Any]) -> str:
     field, kind = _field(error), error["type"]
     if kind == "extra_forbidden":
         return f"Unknown parameter: {field}. Remove it; nothing is accepted and then ignored."
-    if kind == "missing":
-        return f"{field}: is required."
-    message = str(error["msg"]).removeprefix("Value error, ")
-    message = message.replace("Input should be", "must be").replace("should", "must")
+    if kind in _PHRASES:
+        message = _PHRASES[kind].format_map(error.get("ctx", {}))
+    else:
+        message = str(error["msg"]).removeprefix("Value error, ")
+        message = message.replace("Input should be", "must be").replace("should", "must")
     return f"{field}: {message}." if field else f"{message}."
 
 
 def _field(error: Mapping[str, Any]) -> str:
     """The field's dotted name. An unknown one is the caller's own word: shortened, and made printable."""
-    parts = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
-    name = ".".join(parts)
+    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path")]
+    own = 1 if error["type"] == "extra_forbidden" else 0
+    ours, last = place[: len(place) - own], place[len(place) - own :]
+    # Between the names stand the tags of our unions, which nobody sent; they are written in brackets.
+    name = ".".join([part for part in ours if not part.startswith("[")] + last)
     return "".join(c if c.isprintable() else "?" for c in name)[:_MAX_NAME]
 
 
@@ -116,6 +131,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     if error.status_code == NotFound.status:
         return problem(NotFound(_TYPES[404][1]))
     headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", "").split(", "):
+        headers["Allow"] += ", HEAD"  # answered everywhere where GET is
     if error.status_code == 405 and request.method == "OPTIONS":
         return Response(status_code=204, headers=headers)  # the router's 405 already says what is allowed
     code, message = _TYPES.get(error.status_code, ("invalid_request", "The request can't be served."))

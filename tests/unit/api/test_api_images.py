@@ -97,6 +97,7 @@ async def test_every_parameter_reaches_the_service(
     [
         ({"prompt": ""}, "prompt"),
         ({"prompt": "  \n"}, "prompt"),
+        ({"prompt": "\u200b \U000e0041\u202e\x00"}, "prompt"),
         ({"prompt": "x" * 32_001}, "prompt"),
         ({"prompt": 5}, "prompt"),
         ({"prompt": None}, "prompt"),
@@ -157,6 +158,7 @@ async def test_a_wrong_parameter_is_named(
         (b'{"prompt": "SECRET \\ud800"}', "lone surrogates"),
         (b'{"prompt": "SECRET \xff"}', "UTF-8"),
         (b'{"prompt": "a", "seed": 1e400}', "not valid JSON"),
+        (b'{"prompt": "SECRET", "n": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deep"),
     ],
 )
 async def test_a_broken_body_is_explained_without_echo(
@@ -168,6 +170,32 @@ async def test_a_broken_body_is_explained_without_echo(
     assert response.status_code == 400
     assert words in response.json()["error"]["message"]
     assert "SECRET" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"prompt": ""}, "prompt: must not be empty."),
+        ({"prompt": "x" * 32_001}, "prompt: must have at most 32000 characters."),
+        ({"size": "5x5"}, "size: must be auto or WIDTHxHEIGHT in pixels, as 512x512."),
+        ({"n": 11}, "n: must be less than or equal to 10."),
+    ],
+)
+async def test_a_message_says_what_to_send(
+    client: httpx.AsyncClient, change: dict[str, object], words: str
+) -> None:
+    """The mend is written for who calls an API: no pattern and no word of a validator's own."""
+    response = await client.post(PATH, json={"prompt": "a red apple", **change})
+    assert response.json()["error"]["message"] == words
+
+
+async def test_a_packed_body_is_refused(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """A Content-Encoding that would be ignored is a 400 that names it."""
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    response = await client.post(PATH, content=b'{"prompt": "a"}', headers=headers)
+    assert response.status_code == 400
+    assert "Content-Encoding" in response.json()["error"]["message"]
+    assert service.requests == []
 
 
 async def test_a_body_that_is_not_json_by_type_is_refused(client: httpx.AsyncClient) -> None:

@@ -12,6 +12,7 @@ from classifiers.signals import Findings, Modality, Signal
 from classifiers.taxonomy import OPENAI_CATEGORIES
 from gateway.api import schemas
 from gateway.api.moderation_request import MAX_IMAGES, MAX_INPUTS
+from gateway.imaging.decode import DecodeLimits
 from gateway.moderation_types import Moderation
 from policies.decision import Action, Severity, Stage
 
@@ -143,6 +144,39 @@ async def test_a_wrong_input_is_refused_without_echo(
     assert response.json()["error"]["param"].startswith("input")
     assert "SECRET" not in response.text
     assert service.moderated == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "param", "words"),
+    [
+        ("", "input", "must not be empty"),
+        ([], "input", "must not be empty"),
+        (["a", ""], "input.1", "must not be empty"),
+        (["a"] * (MAX_INPUTS + 1), "input", "must have at most 32 items"),
+        ([[1, 2]], "input.0", "must be a part of type text or image_url"),
+        ([{"type": "sound"}], "input.0", "must be a part of type text or image_url"),
+        ([{"type": ["text"]}], "input.0", "must be a part of type text or image_url"),
+        ([{"type": "text"}], "input.0.text", "is required"),
+        ([{"type": "image_url", "image_url": "x"}], "input.0.image_url", "must be an object"),
+        ([{"type": "text", "text": "a", "[x]": 1}], "input.0.[x]", "Unknown parameter"),
+    ],
+)
+async def test_the_place_is_as_it_was_sent(
+    client: httpx.AsyncClient, sent: object, param: str, words: str
+) -> None:
+    """`param` is a path into the caller's own body, without a name that only our model has."""
+    error = (await client.post(PATH, json={"input": sent})).json()["error"]
+    assert error["param"] == param
+    assert words in error["message"]
+
+
+async def test_every_format_that_is_decoded_can_be_sent(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """The data URL's allow-list is the decoder's."""
+    for form in DecodeLimits().formats:
+        url = data_url().replace("image/png", f"image/{form}")
+        assert (await client.post(PATH, json={"input": [picture(url)]})).status_code == 200
 
 
 async def test_a_picture_over_the_cap_is_413(

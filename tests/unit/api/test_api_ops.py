@@ -108,6 +108,8 @@ async def test_head_and_options(client: httpx.AsyncClient) -> None:
     assert (await client.head(PATH)).status_code == 405
     options = await client.options(PATH)
     assert (options.status_code, options.headers["allow"]) == (204, "POST")
+    assert (await client.options("/healthz")).headers["allow"] == "GET, HEAD"
+    assert (await client.post("/healthz")).headers["allow"] == "GET, HEAD"
 
 
 async def test_the_access_log_holds_no_content(
