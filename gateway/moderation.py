@@ -46,6 +46,11 @@ class Moderator:
         self._observer = observer
         self._timeout_s = timeout_s
 
+    @property
+    def policies(self) -> PoliciesInForce:
+        """The compiled policies."""
+        return self._policies
+
     async def run(
         self,
         inputs: Sequence[ModerationInput],

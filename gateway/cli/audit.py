@@ -144,10 +144,13 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
     from gateway.audit.checkpoint import Verifier
     from gateway.audit.sealing import Sealer
     from gateway.audit.verify import verify as verify_log
+    from gateway.errors import ConfigurationError
 
     settings = _settings(config, data)
     key = Verifier.parse(_read_key(public_key or settings.verifier_key))
     sealer = Sealer.from_file(settings.sealing_key, may_create=False) if open_sealed else None
+    if heads_file is not None and not heads_file.is_file():
+        raise ConfigurationError(f"--heads-file: there is no file {heads_file}")
     heads = heads_file or settings.heads
     report = verify_log(settings.database, [key], heads, sealer=sealer)
     if as_json:

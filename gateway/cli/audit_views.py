@@ -33,7 +33,9 @@ def print_records(records: Sequence[StoredRecord]) -> None:
             _time(public.get("time_us")),
             record.type,
             public.get("stage"),
-            str(public.get("action") or "") + (" degraded" if public.get("degraded") else ""),
+            # A request's last record says how it ended; its action alone would call a cancelled one blocked.
+            str(public.get("outcome") or public.get("action") or "")
+            + (" degraded" if public.get("degraded") else ""),
             ", ".join(sorted({str(hit.get("category")) for hit in hits if hit.get("category")})),
             ", ".join(str(hit.get("id")) for hit in hits),
             request.get("id"),

@@ -1,4 +1,4 @@
-"""From errors to exit codes: 0 fine, 1 blocked or violations, 2 configuration, 3 audit log corrupt.
+"""From errors to exit codes: 0 fine, 1 blocked or violations, 2 wrong input or settings, 3 audit log corrupt.
 
 Duty: the command line's one edge. Errors of ours become a message, never a traceback; whatever else escapes
 is a defect and shows itself as one.
@@ -29,7 +29,7 @@ class Commands(TyperGroup):
 
 
 def _bounded(run: Callable[[], Any], ctx: Any) -> Any:
-    from gateway.errors import AuditCorrupt, ConfigurationError, GatewayError
+    from gateway.errors import AuditCorrupt, ConfigurationError, ContentTooLarge, GatewayError, RequestInvalid
     from policies.errors import PolicyError
 
     try:
@@ -41,9 +41,11 @@ def _bounded(run: Callable[[], Any], ctx: Any) -> Any:
         _tell(ctx, "audit_corrupt", f"The audit log is corrupt: {error}")
         raise typer.Exit(CORRUPT) from error
     except GatewayError as error:
-        message = error.message if error.param is None else f"{error.message} ({error.param})"
-        _tell(ctx, error.code, message)
-        raise typer.Exit(BLOCKED) from error
+        named = error.param is None or error.param in error.message
+        _tell(ctx, error.code, error.message if named else f"{error.message} ({error.param})")
+        # A mistyped option must not look like a block to a script.
+        wrong = isinstance(error, RequestInvalid | ContentTooLarge)
+        raise typer.Exit(CONFIGURATION if wrong else BLOCKED) from error
 
 
 def _tell(ctx: Any, code: str, message: str) -> None:

@@ -89,24 +89,17 @@ async def _draw(
 
 def _request(gateway: Gateway, fields: dict[str, Any], policy: str | None) -> ImageRequest:
     """The same form and the same checks as over HTTP."""
-    from pydantic import ValidationError
-
+    from gateway.api.body import check
     from gateway.api.image_request import ImageGenerationRequest, to_image_request
     from gateway.audit.record import new_id
-    from gateway.errors import RequestInvalid
 
-    try:
-        body = ImageGenerationRequest.model_validate(fields)
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise RequestInvalid(fault["msg"], param=place) from error
+    body = check(fields, ImageGenerationRequest)
     request = to_image_request(
         body,
         model=gateway.generator_name(body.model or ""),
         card=gateway.generator_card(body.model or ""),
         settings=gateway.settings,
-        caller=local_caller(policy),
+        caller=local_caller(gateway.policies, policy),
         request_id=new_id(),
     )
     return replace(request, surface=SURFACE)
@@ -136,6 +129,8 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[StreamEvent], Awaitable[None
 def _format(output: Path) -> str:
     from gateway.errors import RequestInvalid
 
+    if not output.parent.is_dir():  # asked before anything is drawn
+        raise RequestInvalid(f"the folder {output.parent} does not exist", param="--output")
     try:
         return FORMATS[output.suffix.lower()]
     except KeyError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.moderation import Moderator
+    from gateway.policies_in_force import PoliciesInForce
     from gateway.requests import Caller
     from gateway.service import Gateway
     from gateway.settings import Settings
@@ -37,10 +38,16 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         await gateway.close()
 
 
-def local_caller(policy: str | None) -> Caller:
-    """Whoever sits at this terminal; `policy` is the one asked for, or the settings' default."""
+def local_caller(policies: PoliciesInForce, policy: str | None) -> Caller:
+    """Whoever sits at this terminal; `policy` is the one asked for, or the settings' default.
+
+    Raises:
+        PolicyError: there is none of that name; it tells those that there are.
+    """
     from gateway.requests import Caller
 
+    if policy is not None:
+        policies.book.get(policy)
     return Caller(actor="cli", role="admin", policy=policy)
 
 

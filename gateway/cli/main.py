@@ -22,7 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A content-safety gateway for image generation: prompts and pictures are judged, every decision is "
     "on record.\n\nStart with `imagegate serve`, or try one prompt: `imagegate generate 'a red apple' -o "
-    "apple.png`.\n\nExit codes: 0 fine, 1 blocked or violations, 2 wrong configuration, 3 audit log corrupt.",
+    "apple.png`.\n\nExit codes: 0 fine, 1 blocked or violations, 2 wrong input or settings, 3 audit log "
+    "corrupt.",
 )
 app.command()(serve.serve)
 app.command()(generate.generate)

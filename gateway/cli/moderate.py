@@ -61,9 +61,8 @@ async def _judge(settings: Settings, asked: ModerationInput, policy: str | None)
     from gateway.audit.record import new_id
 
     async with running_moderator(settings) as moderator:
-        answers = await moderator.run(
-            [asked], request_id=new_id(), caller=local_caller(policy), surface=SURFACE
-        )
+        caller = local_caller(moderator.policies, policy)
+        answers = await moderator.run([asked], request_id=new_id(), caller=caller, surface=SURFACE)
     return answers[0]
 
 

@@ -160,9 +160,16 @@ def _book(config: Path | None) -> tuple[Settings, PolicyBook]:
 
 
 def _files(named: Sequence[Path]) -> list[Path]:
+    from policies.errors import PolicyError
     from policies.loader import policy_files
 
-    return [file for path in named for file in (policy_files(path) if path.is_dir() else [path])]
+    files: list[Path] = []
+    for path in named:
+        found = policy_files(path) if path.is_dir() else [path]
+        if not found:
+            raise PolicyError.plain("no policy file in this folder", hint="it needs a .yaml", file=str(path))
+        files += found
+    return files
 
 
 def _check(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:

@@ -96,6 +96,21 @@ def test_a_tampered_log_exits_3(used: Cli) -> None:
     assert "CORRUPT" in used.at("audit", "verify").out
 
 
+def test_a_heads_file_that_is_not_there_is_no_corruption(used: Cli) -> None:
+    """A mistyped name is exit code 2: the log itself is not called corrupt."""
+    ran = used.at("audit", "verify", "--heads-file", "none.txt")
+    assert ran.exit_code == 2
+    assert "none.txt" in ran.err
+    assert "CORRUPT" not in ran.out
+
+
+def test_the_table_says_how_a_request_ended(used: Cli) -> None:
+    """The row of an outcome shows the outcome."""
+    rows = used.at("audit", "list", "--stage", "outcome").out
+    assert "blocked" in rows
+    assert "delivered" in rows
+
+
 def test_without_a_log_it_is_a_configuration_error(cli: Cli) -> None:
     """Exit code 2 names what is missing."""
     assert cli.at("audit", "list").exit_code == 2
@@ -107,5 +122,5 @@ def test_without_a_log_it_is_a_configuration_error(cli: Cli) -> None:
 def test_a_wrong_time_is_named(used: Cli) -> None:
     """A time that is none names its option."""
     ran = used.at("audit", "list", "--since", "yesterday")
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "--since" in ran.err

@@ -91,12 +91,14 @@ def test_a_withheld_picture_is_named(make_cli: Callable[..., Cli]) -> None:
         (["x", "--model", "none"], "model"),
         (["x", "--steps", "0"], "num_inference_steps"),
         ([" "], "text"),
+        (["x", "--size", "small"], "size: must be auto or WIDTHxHEIGHT"),
+        (["x", "-o", "none/a.png"], "the folder none does not exist"),
     ],
 )
 def test_wrong_requests_are_named(cli: Cli, words: list[str], named: str) -> None:
-    """The message names the option at fault; nothing is written."""
+    """The message names the option at fault, the exit code is not a block's, and nothing is written."""
     ran = cli.at("generate", *words)
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert named in ran.err
     assert not list(cli.folder.glob("*.png"))
 
@@ -110,7 +112,8 @@ def test_reads_the_prompt_from_standard_input(cli: Cli) -> None:
 
 
 def test_an_unknown_policy_withholds(cli: Cli) -> None:
-    """A policy that does not exist ends the request; there is no fallback."""
+    """A policy that does not exist ends the request and tells those that do; there is no fallback."""
     ran = cli.at("generate", "a red apple", "--policy", "none", "--json")
-    assert ran.exit_code == 1
-    assert ran.json["error"]["code"] == "policy_unavailable"
+    assert ran.exit_code == 2
+    assert "scripted" in ran.json["error"]["message"]
+    assert not list(cli.folder.glob("*.png"))

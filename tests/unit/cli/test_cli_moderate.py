@@ -51,9 +51,9 @@ def test_a_picture_is_judged(cli: Cli, red: int, exit_code: int) -> None:
 
 @pytest.mark.parametrize("words", [[], ["--image", "none.png"], [""]])
 def test_nothing_to_judge_is_said(cli: Cli, words: list[str]) -> None:
-    """Without a text or a readable picture nothing is judged: exit code 1 and no verdict."""
+    """Without a text or a readable picture nothing is judged: exit code 2, which no verdict has."""
     ran = cli.at("moderate", *words)
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "allow" not in ran.out + ran.err
 
 
@@ -61,8 +61,15 @@ def test_a_broken_picture_is_refused(cli: Cli) -> None:
     """A file that is no picture is an error, never a verdict."""
     (cli.folder / "p.png").write_bytes(b"not a picture")
     ran = cli.at("moderate", "--image", "p.png", "--json")
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert "error" in ran.json
+
+
+def test_an_unknown_policy_is_told(cli: Cli) -> None:
+    """A policy that does not exist judges nothing; the message names those that do."""
+    ran = cli.at("moderate", "a red apple", "--policy", "none")
+    assert ran.exit_code == 2
+    assert "scripted" in ran.err
 
 
 def test_reads_standard_input(cli: Cli) -> None:

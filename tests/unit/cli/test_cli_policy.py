@@ -85,6 +85,14 @@ def test_a_missing_file_is_named(cli: Cli) -> None:
     assert "none.yaml" in ran.out
 
 
+def test_a_folder_without_policies_is_no_success(cli: Cli) -> None:
+    """Checking nothing is a mistake, so that a mistyped folder can't pass."""
+    (cli.folder / "empty").mkdir()
+    ran = cli.at("policy", "check", "empty")
+    assert ran.exit_code == 2
+    assert "empty" in ran.err
+
+
 def test_lists_what_serves_and_what_cannot(cli: Cli) -> None:
     """The default is marked; library policies that these classifiers can't serve are told with the reason."""
     ran = cli.at("policy", "list", "--json").json
