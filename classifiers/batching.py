@@ -21,6 +21,8 @@ from classifiers.protocol import Classifier, Closable, Warmable
 from classifiers.signals import Failure, FailureKind, Signal, Span
 
 MAX_BATCH: Final = 16
+MAX_BATCH_CHARS: Final = 16_000
+"""A text beyond it is a batch of its own: who waits for a short one waits for one long text, not for many."""
 QUEUE_LIMIT: Final = 256
 
 
@@ -187,10 +189,14 @@ class MicroBatcher:
         with self._changed:
             while True:
                 batch: list[_Ticket] = []
+                chars = 0
                 while self._waiting and len(batch) < self._max_batch:
-                    ticket = self._waiting.popleft()
-                    if not ticket.future.cancelled():
-                        batch.append(ticket)
+                    if not self._waiting[0].future.cancelled():
+                        chars += _chars(self._waiting[0].item)
+                        if batch and chars > MAX_BATCH_CHARS:
+                            break
+                        batch.append(self._waiting[0])
+                    self._waiting.popleft()
                 if batch:
                     self._in_flight = batch
                     return batch
@@ -245,6 +251,10 @@ class MicroBatcher:
 
     def _failure(self, kind: FailureKind, detail: str = "") -> Failure:
         return Failure(self._card.name, kind, detail)
+
+
+def _chars(item: Any) -> int:
+    return len(item) if isinstance(item, str) else 0
 
 
 def _within(spans: Sequence[Span], item: Any) -> bool:

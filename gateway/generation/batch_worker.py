@@ -104,7 +104,9 @@ class BatchWorker:
         with self._changed:
             if self._thread is None or self._ended is not None:
                 raise GenerationFailed(f"the image model is not running ({self._ended or 'not started'})")
-            if sum(not waiting.cancelled for waiting in self._waiting) >= self._queue_limit:
+            # Dropped here too: behind a pipeline that hangs, those who gave up would pile up.
+            self._waiting = deque(waiting for waiting in self._waiting if not waiting.cancelled)
+            if len(self._waiting) >= self._queue_limit:
                 raise Overloaded("too many pictures are waiting to be drawn", retry_after_s=5.0)
             self._waiting.append(ticket)
             self._changed.notify_all()

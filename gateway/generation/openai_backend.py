@@ -10,6 +10,7 @@ followed, its URLs fetched only from hosts that the operator named, its bytes co
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
@@ -130,8 +131,8 @@ class OpenAIGenerator:
 
     async def _call(self, request: GenerationRequest, start: int, count: int) -> list[Picture]:
         url = f"{self._options.base_url}/images/generations"
-        headers = {**self._headers, "Idempotency-Key": f"{request.request_id}-{start}"}
         body = orjson.dumps(self._body(request, start, count))
+        headers = {**self._headers, "Idempotency-Key": _idempotency_key(request.request_id, start, body)}
         answer = await self._fetch("POST", url, data=body, headers=headers)
         items = pictures_or_urls(answer, count)
         return [await self._download(item) if isinstance(item, str) else item for item in items]
@@ -192,6 +193,11 @@ class OpenAIGenerator:
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError: the connection's own limit, not the request's.
             raise GenerationFailed(f"the image server can't be reached ({type(error).__name__})") from error
+
+
+def _idempotency_key(request_id: str, start: int, body: bytes) -> str:
+    """The same call has the same key; a request id alone is the client's choice, and may be another's."""
+    return hashlib.sha256(b"%s\0%d\0%s" % (request_id.encode(), start, body)).hexdigest()[:32]
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:

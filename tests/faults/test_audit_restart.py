@@ -125,6 +125,20 @@ def test_a_log_cut_below_its_last_head_does_not_open(settings: AuditSettings) ->
         SqliteAuditLog.open(settings)
 
 
+def test_records_cut_below_a_head_that_stays_do_not_open(settings: AuditSettings) -> None:
+    """The head inside the database is not enough: the records that it covers must be there."""
+    log = SqliteAuditLog.open(settings)
+    for _ in range(3):
+        log.append(draft()).result(10)
+    log.close()
+    connection = sqlite3.connect(settings.database)
+    connection.execute("DELETE FROM records WHERE idx = (SELECT max(idx) FROM records)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(AuditCorrupt, match="shorter than its signed head"):
+        SqliteAuditLog.open(settings)
+
+
 def test_a_deleted_database_is_not_begun_anew(settings: AuditSettings) -> None:
     """When the file is gone but heads were signed, there is no fresh start over it."""
     log = SqliteAuditLog.open(settings)

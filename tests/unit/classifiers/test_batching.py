@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from classifiers.batching import BatcherClosed, ClassifierFailed, MicroBatcher
+from classifiers.batching import MAX_BATCH_CHARS, BatcherClosed, ClassifierFailed, MicroBatcher
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import FailureKind, Modality, Signal
 
@@ -88,6 +88,24 @@ async def test_what_waits_is_drained_in_one_batch_up_to_the_cap() -> None:
     await asyncio.gather(first, *rest)
     assert probe.batches == [["0"], ["1", "2", "3", "4"], ["5", "6", "7"]]
     batcher.close()
+
+
+async def test_long_texts_are_not_gathered() -> None:
+    """Long texts go one by one, so that one that nobody waits for any more is dropped and not measured."""
+    probe = Probe(one_each)
+    batcher = MicroBatcher(probe)
+    probe.gate.clear()
+    first = asyncio.create_task(batcher.submit("first"))
+    await entered(probe)
+    long = [asyncio.create_task(batcher.submit(letter * MAX_BATCH_CHARS)) for letter in "abc"]
+    short = [asyncio.create_task(batcher.submit(text)) for text in ("d", "e")]
+    await asyncio.sleep(0)
+    long[1].cancel()
+    await asyncio.sleep(0)
+    probe.gate.set()
+    await asyncio.gather(first, long[0], long[2], *short)
+    assert [[text[0] for text in batch] for batch in probe.batches] == [["f"], ["a"], ["c"], ["d", "e"]]
+    await asyncio.to_thread(batcher.close)
 
 
 async def test_one_named_thread_warms_up_classifies_and_closes() -> None:

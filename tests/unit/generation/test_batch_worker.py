@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -308,3 +309,22 @@ async def test_close_before_start_is_fine():
 
     with pytest.raises(GenerationFailed):
         await worker.start()
+
+
+async def test_those_who_gave_up_do_not_pile_up():
+    """While the model hangs, a cancelled request is let go at the next one, not kept until the model answers."""
+    painter = ScriptedPainter()
+    worker = await started(painter, queue_limit=2)
+    painter.gate.clear()
+    worker.submit(ticket(1))
+    await asyncio.sleep(0.05)
+    gone = []
+    for seed in range(5):
+        waiting = ticket(seed)
+        worker.submit(waiting)
+        waiting.cancel()
+        gone.append(weakref.ref(waiting))
+        del waiting
+    assert sum(one() is not None for one in gone) <= 1
+    painter.gate.set()
+    await worker.close()
