@@ -32,7 +32,7 @@ def answering(answer, **options):
 
 
 async def test_a_request_id_used_twice_never_brings_anothers_pictures():
-    """The idempotency key stays for the same call and differs for another prompt under the same request id."""
+    """The idempotency key is the same for the same call, and another for another prompt under that id."""
     async with ImagesServer() as server, running(make(server)) as generator:
         for prompt in ("a red apple", "a red apple", "a green apple"):
             await one_event(generator, replace(request(1), prompt=prompt))

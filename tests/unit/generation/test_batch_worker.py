@@ -312,7 +312,7 @@ async def test_close_before_start_is_fine():
 
 
 async def test_those_who_gave_up_do_not_pile_up():
-    """While the model hangs, a cancelled request is let go at the next one, not kept until the model answers."""
+    """While the model hangs, a cancelled request is let go when the next one comes."""
     painter = ScriptedPainter()
     worker = await started(painter, queue_limit=2)
     painter.gate.clear()
