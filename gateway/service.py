@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from classifiers.batching import ClassifierFailed
 from classifiers.protocol import ClassifierCard
 from gateway.audit.checkpoint import Head
 from gateway.audit.record import new_id
+from gateway.boundary import leashed
 from gateway.errors import ConfigurationError, RequestInvalid
 from gateway.moderation import Moderator
 from gateway.moderation_types import Moderation, ModerationInput
@@ -38,6 +39,8 @@ from gateway.telemetry.metrics import GatewayMetrics
 from gateway.trail import model_fields
 
 OK = "ok"
+_CLOSE_WITHIN_S: Final = 40.0
+"""Longer than our own workers wait for their threads."""
 
 
 class RunningClassifier(Protocol):
@@ -115,6 +118,12 @@ async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> Non
             raise ConfigurationError(f"classifier {name!r} can't be loaded: {cause}") from error
 
 
+async def _stopped(close: Callable[[], Awaitable[None]]) -> None:
+    """Close a plug-in; one that hangs is left behind, so that the log is closed in any case."""
+    async with asyncio.timeout(_CLOSE_WITHIN_S):
+        await leashed(close())
+
+
 class Gateway:
     """The gateway's one face. Use `start` before and `close` after; both are idempotent."""
 
@@ -162,9 +171,9 @@ class Gateway:
         self._closed = True
         parts = self._parts
         await asyncio.gather(
-            *(generator.close() for generator in parts.generators.values()),
+            *(_stopped(generator.close) for generator in parts.generators.values()),
             *(asyncio.to_thread(classifier.close) for classifier in parts.classifiers.values()),
-            *([parts.rewriter.close()] if parts.rewriter else []),
+            *([_stopped(parts.rewriter.close)] if parts.rewriter else []),
             return_exceptions=True,
         )
         parts.reader.close()

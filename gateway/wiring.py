@@ -175,3 +175,7 @@ def _made(group: str, name: str, component: ComponentSettings) -> Any:
         raise
     except ClassifierConfigError as error:
         raise PluginError(f"{group} {name!r}: {error}") from error
+    except Exception as error:  # a third party's factory may raise anything: refuse to start
+        raise PluginError(
+            f"{group} {name!r}: its factory ({component.type}) failed: {type(error).__name__}: {error}"
+        ) from error

@@ -12,6 +12,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,8 @@ class ImageFiles:
     async def sweep_forever(self) -> None:
         """Delete what has expired, now and then, until cancelled."""
         while True:
-            await asyncio.to_thread(self.sweep)
+            with suppress(OSError):  # tried again later; what has expired is not served meanwhile
+                await asyncio.to_thread(self.sweep)
             await asyncio.sleep(min(self._ttl_s, _SWEEP_EVERY_S))
 
     def sweep(self) -> int:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.edge import Edge, WhileConnected, settle
+from gateway.api.edge import ClientGone, Edge, WhileConnected, settle
 from gateway.api.image_response import (
     checkpoint_headers,
     image_moderation,
@@ -36,6 +36,8 @@ from gateway.ports import Progress
 from gateway.requests import ImageRequest
 
 KEEP_ALIVE_S: Final = 15.0
+SEND_TIMEOUT_S: Final = 30.0
+"""A client that takes nothing for so long is gone: its place in the server is for others."""
 _PARTIAL: Final = "image_generation.partial_image"
 _COMPLETED: Final = "image_generation.completed"
 _KEEP_ALIVE: Final = b": waiting\n\n"
@@ -102,6 +104,8 @@ class ImageStream(Response):
         try:
             await self._relay(pending, task, send)
             await self._finish(task.result(), scope, receive, send)
+        except ClientGone:
+            raise
         except GatewayError as error:
             if not self._started:
                 raise  # an ordinary HTTP answer
@@ -133,10 +137,14 @@ class ImageStream(Response):
         await self._send(send, b"", more=False)
 
     async def _send(self, send: Send, content: bytes, *, more: bool = True) -> None:
-        if not self._started:
-            self._started = True
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": content, "more_body": more})
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                if not self._started:
+                    self._started = True
+                    await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": content, "more_body": more})
+        except TimeoutError as error:
+            raise ClientGone("The client took nothing for too long.") from error
 
 
 def _event(request: ImageRequest, event: StreamEvent) -> bytes:

@@ -17,8 +17,10 @@ import pytest
 from support.gateway import Painting, Rewriting, Words, scripted_gateway
 
 from classifiers.signals import Signal, Span
-from gateway.errors import AuditUnavailable
+from gateway.errors import AuditUnavailable, PluginError
 from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture, Progress
+from gateway.settings import RewriterSettings
+from gateway.wiring import build_rewriter
 
 HEADERS = {"x-request-id": "hostile"}
 DEADLINE_S = 0.5
@@ -185,3 +187,35 @@ async def test_a_missing_policy_is_on_record_for_moderations_too(tmp_path: Path)
         trail = scripted.trail("hostile")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "policy_unavailable")
     assert trail[-1]["outcome"] == "error"
+
+
+async def test_a_part_that_does_not_close_leaves_the_log_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend whose `close` hangs and a rewriter whose `close` is no coroutine don't hold up the end."""
+    monkeypatch.setattr("gateway.service._CLOSE_WITHIN_S", 0.1)
+    painting, rewriter = Painting(), Rewriting()
+    monkeypatch.setattr(painting, "close", _stubborn)
+    monkeypatch.setattr(rewriter, "close", lambda: None)
+    closed: list[bool] = []
+
+    def noting(real: Any) -> Any:
+        log = _Log(real, lambda real, draft: real.append(draft))
+        log.close = lambda: closed.append(True)  # type: ignore[method-assign]
+        return log
+
+    async with scripted_gateway(tmp_path / "g", painting=painting, rewriter=rewriter, log=noting) as scripted:
+        async with asyncio.timeout(3):
+            await scripted.gateway.close()
+    assert closed == [True]
+
+
+async def test_a_factory_that_raises_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a third party's factory raises is a `PluginError` that names it, not a traceback."""
+
+    def factory(*_: Any) -> Any:
+        raise RuntimeError("no such device")
+
+    monkeypatch.setattr("gateway.wiring.load_factory", lambda *_: factory)
+    with pytest.raises(PluginError, match=r"'mine'.*no such device"):
+        build_rewriter(RewriterSettings(type="mine"))

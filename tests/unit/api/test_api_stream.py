@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 from support.service import PNG, ScriptedService, call_raw, decision, delivered, image, withheld
 
+from gateway.api import image_stream
 from gateway.api.app import create_app
 from gateway.api.image_stream import Pending
 from gateway.errors import GenerationFailed, Overloaded
@@ -158,6 +160,34 @@ async def test_a_reader_that_leaves_mid_stream_cancels(service: ScriptedService)
     app = create_app(service)
     await call_raw(app, PATH, orjson.dumps(BODY), started, on_body=started.set)
     assert service.cancelled == 1
+    assert app.state.edge.admission.in_flight == 0
+
+
+async def test_a_reader_that_takes_nothing_loses_its_place(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that stays connected and does not read holds no place for ever."""
+    monkeypatch.setattr(image_stream, "SEND_TIMEOUT_S", 0.1)
+    app = create_app(service)
+    body = [{"type": "http.request", "body": orjson.dumps(BODY), "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return body.pop() if body else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        await asyncio.Event().wait()
+
+    scope = {
+        "type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")], "http_version": "1.1",
+        "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "root_path": "",
+        "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    async with asyncio.timeout(5):
+        await app(scope, receive, send)
+    assert len(sent) == 1
     assert app.state.edge.admission.in_flight == 0
 
 
