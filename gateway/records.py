@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gateway.audit.reader import AuditReader, RecordFilter, StoredRecord
 from gateway.errors import NotFound, RequestInvalid
 from gateway.ports import Json
-from gateway.surface import AuditFilters, AuditPage
+from gateway.surface import AuditPage
 
 
 class Records:
@@ -17,7 +17,7 @@ class Records:
     def __init__(self, reader: AuditReader) -> None:
         self._reader = reader
 
-    async def page(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+    async def page(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """Return one page, newest first.
 
         Raises:
@@ -25,20 +25,7 @@ class Records:
             AuditUnavailable: the log can't be read.
         """
         after = _index(cursor)
-        wanted = RecordFilter(
-            from_us=filters.since_us,
-            to_us=filters.until_us,
-            request_id=filters.request_id,
-            stage=filters.stage,
-            action=filters.action,
-            category=filters.category,
-            rule=filters.rule,
-            policy_revision=filters.policy_revision,
-            tenant=filters.tenant,
-            type=filters.type,
-            degraded=filters.degraded,
-        )
-        found = await asyncio.to_thread(self._reader.records, wanted, cursor=after, limit=limit)
+        found = await asyncio.to_thread(self._reader.records, filters, cursor=after, limit=limit)
         following = None if found.next_cursor is None else str(found.next_cursor)
         return AuditPage(tuple(_shown(record) for record in found.records), following)
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from classifiers.batching import ClassifierFailed
 from classifiers.protocol import ClassifierCard
 from gateway.audit.checkpoint import Head
+from gateway.audit.reader import RecordFilter
 from gateway.audit.record import new_id
 from gateway.boundary import leashed
 from gateway.errors import ConfigurationError, RequestInvalid
@@ -34,7 +35,7 @@ from gateway.ports import (
 )
 from gateway.requests import Caller, ImageRequest
 from gateway.settings import Settings
-from gateway.surface import AuditFilters, AuditPage, Emit, ModelEntry
+from gateway.surface import AuditPage, Emit, ModelEntry
 from gateway.telemetry.metrics import GatewayMetrics
 from gateway.trail import model_fields
 
@@ -71,7 +72,7 @@ class ReadableLog(AuditLog, Protocol):
 class RecordReader(Protocol):
     """Reads records for people; never writes."""
 
-    async def page(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+    async def page(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """One page, newest first."""
         ...
 
@@ -234,7 +235,7 @@ class Gateway:
         head = self._parts.log.size_and_root()
         return head.size, head.root.hex()
 
-    async def audit_records(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+    async def audit_records(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """Return one page of records, newest first."""
         return await self._parts.reader.page(filters, cursor, limit)
 

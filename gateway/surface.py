@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from gateway.audit.reader import RecordFilter
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Outcome, StreamEvent
 from gateway.ports import GeneratorCard, Json
@@ -27,23 +28,6 @@ class ModelEntry:
     id: str
     owned_by: str
     kind: Literal["generator", "rewriter", "classifier", "policy"]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilters:
-    """Which records are wanted; every given filter must hold. Times are Unix microseconds, UTC."""
-
-    tenant: str | None = None
-    request_id: str | None = None
-    stage: str | None = None
-    action: str | None = None
-    category: str | None = None
-    rule: str | None = None
-    policy_revision: str | None = None
-    type: str | None = None
-    since_us: int | None = None
-    until_us: int | None = None
-    degraded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +164,7 @@ class GatewayService(Protocol):
         """Durable size of the log and its root in hex; cheap enough for every response."""
         ...
 
-    async def audit_records(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+    async def audit_records(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """One page of records. Raises RequestInvalid for a cursor that is not one of ours."""
         ...
 

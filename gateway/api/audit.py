@@ -21,10 +21,10 @@ from gateway.api.auth import AUDIT
 from gateway.api.edge import edge_of
 from gateway.api.keys import Role
 from gateway.api.problems import JSON
+from gateway.audit.reader import RecordFilter
 from gateway.errors import Forbidden, NotFound
 from gateway.ports import Json
 from gateway.requests import Caller
-from gateway.surface import AuditFilters
 
 router: Final = APIRouter(tags=["audit"])
 _Word = Annotated[str, Field(min_length=1, max_length=128)]
@@ -113,11 +113,11 @@ async def read_checkpoint(request: Request) -> Response:
     return Response(orjson.dumps({"size": size, "root": root}), headers=_FRESH, media_type=JSON)
 
 
-def _filters(query: AuditQuery, caller: Caller) -> AuditFilters:
+def _filters(query: AuditQuery, caller: Caller) -> RecordFilter:
     """Raises Forbidden for another tenant than the key's own."""
     if not _is_admin(caller) and query.tenant not in (None, caller.tenant):
         raise Forbidden("tenant: this key reads its own tenant only.", param="tenant")
-    return AuditFilters(
+    return RecordFilter(
         tenant=query.tenant if _is_admin(caller) else caller.tenant,
         request_id=query.request,
         stage=query.stage,
@@ -126,8 +126,8 @@ def _filters(query: AuditQuery, caller: Caller) -> AuditFilters:
         rule=query.rule,
         policy_revision=query.policy_revision,
         type=query.type,
-        since_us=_microseconds(query.since),
-        until_us=_microseconds(query.until),
+        from_us=_microseconds(query.since),
+        to_us=_microseconds(query.until),
         degraded=query.degraded,
     )
 

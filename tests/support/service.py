@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 
 from classifiers.signals import Findings, Modality, Signal
+from gateway.audit.reader import RecordFilter
 from gateway.errors import RequestInvalid
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
 from gateway.ports import GeneratorCard, Json, ModelIdentity
 from gateway.requests import Caller, ImageRequest
-from gateway.surface import AuditFilters, AuditPage, Emit, ModelEntry
+from gateway.surface import AuditPage, Emit, ModelEntry
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -162,7 +163,7 @@ class ScriptedService:
         self.records: list[dict[str, Json]] = []
         self.requests: list[ImageRequest] = []
         self.moderated: list[tuple[Sequence[ModerationInput], str, Caller]] = []
-        self.asked: list[tuple[AuditFilters, str | None, int]] = []
+        self.asked: list[tuple[RecordFilter, str | None, int]] = []
         self.cancelled = 0
         self.life: list[str] = []
 
@@ -205,7 +206,7 @@ class ScriptedService:
     def checkpoint(self) -> tuple[int, str]:
         return 42, "ab" * 32
 
-    async def audit_records(self, filters: AuditFilters, cursor: str | None, limit: int) -> AuditPage:
+    async def audit_records(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         self.asked.append((filters, cursor, limit))
         return AuditPage(tuple(self.records), "next" if cursor is None else None)
 

@@ -11,7 +11,7 @@ from support.service import ScriptedService, client_of
 
 from gateway.api.app import create_app
 from gateway.api.keys import NewKey, Role, add_key, create_key
-from gateway.surface import AuditFilters
+from gateway.audit.reader import RecordFilter
 
 RECORDS = "/v1/audit/records"
 
@@ -35,10 +35,10 @@ async def test_filters_reach_the_log(client: httpx.AsyncClient, service: Scripte
     }
     assert service.asked == [
         (
-            AuditFilters(
+            RecordFilter(
                 tenant="acme", request_id="req-1", stage="image", action="block", category="violence",
-                rule="no-harm", policy_revision="ab12", type="decision", since_us=1_767_225_600_000_000,
-                until_us=1_767_225_600_500_000, degraded=True,
+                rule="no-harm", policy_revision="ab12", type="decision", from_us=1_767_225_600_000_000,
+                to_us=1_767_225_600_500_000, degraded=True,
             ),
             "c1",
             7,
