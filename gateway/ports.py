@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from classifiers.protocol import Pixels
@@ -24,18 +25,27 @@ class ModelIdentity:
     sha256: str | None = None
 
 
+class RewriteMode(StrEnum):
+    """What a rewriter is asked for: `SAFETY` takes the offence out, `ENHANCE` adds visual details."""
+
+    SAFETY = "safety"
+    ENHANCE = "enhance"
+
+
 @dataclass(frozen=True, slots=True)
 class RewriteRequest:
-    """A prompt that policy calls rewritable, with what made it so.
+    """A prompt that policy calls rewritable, with what made it so; or an allowed one to be enhanced.
 
-    `spans` point into `prompt` (code points); `categories` are the matched rules' categories. `attempt`
-    counts from 0; a later attempt should change more. No secrets and no policy text travel here.
+    `spans` point into `prompt` (code points); `categories` are the matched rules' categories; both are empty
+    in the mode `ENHANCE`. `attempt` counts from 0; a later attempt should change more. No secrets and no
+    policy text travel here.
     """
 
     prompt: str
     categories: tuple[str, ...]
     spans: tuple[Span, ...]
     attempt: int = 0
+    mode: RewriteMode = RewriteMode.SAFETY
 
 
 class Rewriter(Protocol):
