@@ -29,6 +29,7 @@ class ClassifierCard:
 
     `name` is the operator's name for this instance, `kind` the adapter's. `revision` changes whenever the
     scores can change (weights, word list, settings). `languages` are BCP 47 tags; `("*",)` means any.
+    `reads_text` is true for an image classifier that reads the words in a picture.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ClassifierCard:
     calibrated: bool
     description: str = ""
     weights_sha256: str | None = None
+    reads_text: bool = False
 
 
 @runtime_checkable

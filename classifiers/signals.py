@@ -42,7 +42,8 @@ class Signal:
     """One measurement.
 
     `score` lies in [0, 1], higher = more harmful. `view` names the form of the text that was measured
-    (`original`, `normalised`, …; empty for pictures). `spans` point into the text as written.
+    (`original`, `normalised`, …; empty for pictures). `spans` point into the text as written. `concept` is
+    what a classifier of things saw behind the category, in a word or two ("knife"), where it can say.
 
     Raises:
         ValueError: the score is not a finite number in [0, 1].
@@ -54,6 +55,7 @@ class Signal:
     revision: str
     view: str = ""
     spans: tuple[Span, ...] = ()
+    concept: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.score) and 0.0 <= self.score <= 1.0):

@@ -48,6 +48,21 @@ _ENTRIES: Final = (
 
 CATEGORIES: Final[dict[str, CategoryEntry]] = {entry.slug: entry for entry in _ENTRIES}
 OPENAI_CATEGORIES: Final[tuple[str, ...]] = tuple(e.slug for e in _ENTRIES if e.source == _OPENAI)
+PICTURED_CATEGORIES: Final[tuple[str, ...]] = (
+    "sexual",
+    "sexual/minors",
+    "hate",
+    "harassment",
+    "self-harm",
+    "violence",
+    "violence/graphic",
+    "illicit",
+    "illicit/violent",
+    "real-person",
+)
+"""What a picture can show without words."""
+TEXT_IN_PICTURE: Final = "text-in-picture"
+"""No category: what coverage reports name while no classifier reads the words in pictures."""
 
 
 def is_known(slug: str) -> bool:

@@ -1,4 +1,4 @@
-"""Judge every picture, encode what is allowed once, and say what the client receives.
+"""Encode what the image stage lets go, once, and say what the client receives.
 
 What is delivered is what was judged: the bytes are made from the pixels that the classifiers saw. Only where
 the policy skips the image stage, with a written reason, do an upstream's own bytes pass through unseen, and
@@ -11,15 +11,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from classifiers.protocol import Pixels
 from gateway.concurrency import all_or_none
-from gateway.errors import GenerationFailed
+from gateway.image_stage import JudgedPicture
 from gateway.imaging.blur import blur
-from gateway.imaging.decode import ImageRefused, decode
 from gateway.imaging.encode import encode_off_loop
-from gateway.judge import Judge, require_measured
 from gateway.outcomes import (
     Blocked,
     Coverage,
@@ -31,115 +26,93 @@ from gateway.outcomes import (
     RewriteTrace,
     WithheldImage,
 )
-from gateway.ports import Picture
 from gateway.requests import ImageRequest
-from gateway.trail import DeliveredBytes, Trail
+from gateway.trail import DeliveredBytes
 from policies.decision import Action, Decision, Stage
-from policies.policy import Policy
+
+_STILL_OFFENDS = "No picture could be made that follows the content policy: each new one offended too."
+_NOT_MADE = "The picture offended, and a new one could not be made in its place."
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """All n pictures after the image stage: those that may leave, those that may not, how much was seen."""
+class Ready:
+    """All n places, ready to leave: the encoded pictures, those that may not leave, how much was seen."""
 
     images: tuple[DeliveredImage, ...]
     withheld: tuple[WithheldImage, ...]
-    out: tuple[DeliveredBytes, ...]
     coverage: Coverage
 
     @property
     def action(self) -> Action:
         """The strictest action over the pictures."""
-        decisions = [image.decision for image in self.images if image.decision] + [
-            withheld.decision for withheld in self.withheld
-        ]
-        return max((decision.action for decision in decisions), default=Action.ALLOW)
+        actions = [image.decision.action for image in self.images if image.decision is not None]
+        return max([*actions, *(withheld.action for withheld in self.withheld)], default=Action.ALLOW)
 
-
-class Delivery:
-    """The last two steps of the pipeline."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-
-    async def judge(
-        self, request: ImageRequest, pictures: Sequence[Picture], policy: Policy, trail: Trail
-    ) -> Judged:
-        """Judge and encode all pictures.
-
-        Raises:
-            GenerationFailed: a picture can't be decoded or has another size than was asked for.
-            ClassifierUnavailable, StageTimeout: a picture could not be judged; then none leaves.
-        """
-        done = await all_or_none(
-            [self._one(request, picture, index, policy, trail) for index, picture in enumerate(pictures)]
-        )
-        images = tuple(d for d in done if isinstance(d, DeliveredImage))
-        withheld = tuple(d for d in done if isinstance(d, WithheldImage))
-        decisions = [d.decision for d in done if d.decision is not None]
-        looked = {name for decision in decisions for name in decision.findings.inspected_by}
-        coverage = Coverage(len(done), len(decisions), tuple(sorted(looked)))
-        trail.coverage = coverage
-        return Judged(images, withheld, tuple(_bytes_of(image) for image in images), coverage)
-
-    def outcome(self, judged: Judged, prompt: Decision, rewrite: RewriteTrace | None) -> Outcome:
-        """Return Delivered, Partial, Blocked or Held; blocked beats held when no picture may leave."""
-        if not judged.withheld:
-            return Delivered(judged.images, prompt, rewrite, judged.coverage)
-        if judged.images:
-            return Partial(judged.images, judged.withheld, prompt, rewrite, judged.coverage)
-        worst = max(judged.withheld, key=lambda withheld: withheld.decision.action).decision
-        if worst.action is Action.HOLD:
-            return Held(Stage.IMAGE, worst, worst.public_reason, judged.coverage)
-        return Blocked(
-            Stage.IMAGE, worst, worst.public_reason, withheld=judged.withheld, coverage=judged.coverage
-        )
-
-    async def _one(
-        self, request: ImageRequest, picture: Picture, index: int, policy: Policy, trail: Trail
-    ) -> DeliveredImage | WithheldImage:
-        mime = f"image/{request.output_format.value}"
-        decision = None
-        if policy.plan(Stage.IMAGE).skipped_reason is not None:
-            if picture.encoded is not None and picture.mime == mime:
-                return _delivered(request, index, picture.encoded, None)
-            pixels = await _pixels(picture, request)
-        else:
-            pixels = await _pixels(picture, request)
-            decision = require_measured(
-                await self._judge.picture(pixels, policy=policy, trail=trail, index=index)
+    @property
+    def out(self) -> tuple[DeliveredBytes, ...]:
+        """What leaves, as it goes on record."""
+        return tuple(
+            DeliveredBytes(
+                image.index,
+                hashlib.sha256(image.content).hexdigest(),
+                len(image.content),
+                f"image/{image.format.value}",
             )
-            if decision.action not in (Action.ALLOW, Action.REDACT):
-                return WithheldImage(index, decision)
-            if decision.action is Action.REDACT:
-                pixels = blur(pixels)
-        content = await encode_off_loop(pixels, request.output_format, request.output_compression)
-        return _delivered(request, index, content, decision)
+            for image in self.images
+        )
+
+    def outcome(self, prompt: Decision, rewrite: RewriteTrace | None) -> Outcome:
+        """Return Delivered, Partial, Blocked or Held; blocked beats held when no picture may leave."""
+        if not self.withheld:
+            return Delivered(self.images, prompt, rewrite, self.coverage)
+        if self.images:
+            return Partial(self.images, self.withheld, prompt, rewrite, self.coverage)
+        worst = max(self.withheld, key=lambda withheld: withheld.action)
+        if worst.action is Action.HOLD:
+            return Held(Stage.IMAGE, worst.decision, worst.public_reason, self.coverage)
+        return Blocked(
+            Stage.IMAGE, worst.decision, worst.public_reason, withheld=self.withheld, coverage=self.coverage
+        )
 
 
-async def _pixels(picture: Picture, request: ImageRequest) -> Pixels:
-    if picture.pixels is not None:
-        pixels = picture.pixels
-        if not isinstance(pixels, np.ndarray):
-            raise GenerationFailed("The image backend gave something else than pixels.")
+async def prepare(request: ImageRequest, judged: Sequence[JudgedPicture], coverage: Coverage) -> Ready:
+    """Encode what may leave, and name the rest.
+
+    Raises:
+        Overloaded: too many pictures wait to be encoded.
+    """
+    done = await all_or_none([_one(request, place) for place in judged])
+    images = tuple(d for d in done if isinstance(d, DeliveredImage))
+    withheld = tuple(d for d in done if isinstance(d, WithheldImage))
+    return Ready(images, withheld, coverage)
+
+
+async def _one(request: ImageRequest, place: JudgedPicture) -> DeliveredImage | WithheldImage:
+    decision, pixels = place.decision, place.pixels
+    if decision is not None and decision.action not in (Action.ALLOW, Action.REDACT):
+        return _withheld(place, decision)
+    if pixels is None:  # the stage is skipped, and the upstream's bytes are what was asked for
+        assert decision is None
+        assert place.picture.encoded is not None
+        content = place.picture.encoded
     else:
-        try:
-            pixels = await decode(picture.encoded or b"")
-        except ImageRefused as error:
-            raise GenerationFailed("The image backend sent a picture that can't be decoded.") from error
-    if pixels.shape != (request.height, request.width, 3) or pixels.dtype.name != "uint8":
-        raise GenerationFailed("The image backend sent a picture of another shape than was asked for.")
-    return pixels
-
-
-def _delivered(
-    request: ImageRequest, index: int, content: bytes, decision: Decision | None
-) -> DeliveredImage:
+        if decision is not None and decision.action is Action.REDACT:
+            pixels = blur(pixels)
+        content = await encode_off_loop(pixels, request.output_format, request.output_compression)
     return DeliveredImage(
-        index, content, request.output_format, request.width, request.height, request.seed + index, decision
+        place.index,
+        content,
+        request.output_format,
+        request.width,
+        request.height,
+        place.seed,
+        decision,
+        place.attempts,
     )
 
 
-def _bytes_of(image: DeliveredImage) -> DeliveredBytes:
-    digest = hashlib.sha256(image.content).hexdigest()
-    return DeliveredBytes(image.index, digest, len(image.content), f"image/{image.format.value}")
+def _withheld(place: JudgedPicture, decision: Decision) -> WithheldImage:
+    reason = None
+    if decision.action is Action.REGENERATE:
+        reason = _STILL_OFFENDS if place.attempts else _NOT_MADE
+    return WithheldImage(place.index, decision, place.attempts, reason)

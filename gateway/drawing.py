@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from gateway.boundary import plugin_boundary, relayed
-from gateway.errors import GenerationFailed, RequestInvalid
+from gateway.errors import GatewayError, GenerationFailed, RequestInvalid
 from gateway.ports import (
     Generated,
     GenerationRequest,
+    GeneratorCard,
     ImageGenerator,
     Json,
     Picture,
@@ -18,6 +20,19 @@ from gateway.ports import (
 from gateway.previews import Previews
 from gateway.requests import ImageRequest
 from gateway.trail import Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Pictures that are drawn again: how often they were (from 1), their new seeds, and what to leave out.
+
+    `avoid` joins the negative prompt where the backend has one. `timeout_s` is what is left of the request.
+    """
+
+    attempt: int
+    seeds: tuple[int, ...]
+    avoid: str
+    timeout_s: float
 
 
 class Drawing:
@@ -39,29 +54,52 @@ class Drawing:
             GenerationFailed: the backend failed or gave something else than n pictures.
             RequestInvalid, Overloaded, StageTimeout: as the backend says.
         """
+        generator = self._generator(request)
+        started_ns = time.monotonic_ns()
+        wanted = _generation(request, prompt)
+        pictures = await _drawn(generator, wanted, previews)
+        _record(trail, generator, wanted, started_ns)
+        return pictures
+
+    async def anew(
+        self, request: ImageRequest, prompt: str, trail: Trail, anew: Anew
+    ) -> tuple[Picture, ...] | None:
+        """Return one picture per new seed, or None when the backend failed; either is on record.
+
+        A failure here takes nothing from the pictures that may leave already: the others stay withheld.
+        """
+        generator = self._generator(request)
+        started_ns = time.monotonic_ns()
+        wanted = _again(request, prompt, anew, generator.card)
+        try:
+            pictures = await _drawn(generator, wanted, None)
+        except (GatewayError, TimeoutError) as error:
+            _record(trail, generator, wanted, started_ns, attempt=anew.attempt, failure=type(error).__name__)
+            return None
+        _record(trail, generator, wanted, started_ns, attempt=anew.attempt)
+        return pictures
+
+    def _generator(self, request: ImageRequest) -> ImageGenerator:
         generator = self._generators.get(request.model)
         if generator is None:
             raise RequestInvalid("There is no such model; see /v1/models.", param="model")
-        started_ns = time.monotonic_ns()
-        wanted = _generation(request, prompt)
-        pictures: tuple[Picture, ...] | None = None
-        with plugin_boundary(GenerationFailed, "The image backend"):
-            async with aclosing(relayed(generator.generate(wanted))) as events:
-                async for event in events:
-                    if isinstance(event, Generated):
-                        pictures = event.pictures
-                    elif previews is not None:
-                        await previews.show(event)
-        if not _is_complete(pictures, request.n):
-            raise GenerationFailed("The image backend did not give the pictures asked for.")
-        trail.generated(
-            model=generator.card.identity,
-            seeds=wanted.seeds,
-            parameters=_parameters(wanted),
-            negative_prompt=wanted.negative_prompt,
-            latency_us=(time.monotonic_ns() - started_ns) // 1000,
-        )
-        return pictures or ()
+        return generator
+
+
+async def _drawn(
+    generator: ImageGenerator, wanted: GenerationRequest, previews: Previews | None
+) -> tuple[Picture, ...]:
+    pictures: tuple[Picture, ...] | None = None
+    with plugin_boundary(GenerationFailed, "The image backend"):
+        async with aclosing(relayed(generator.generate(wanted))) as events:
+            async for event in events:
+                if isinstance(event, Generated):
+                    pictures = event.pictures
+                elif previews is not None:
+                    await previews.show(event)
+    if not _is_complete(pictures, len(wanted.seeds)):
+        raise GenerationFailed("The image backend did not give the pictures asked for.")
+    return pictures or ()
 
 
 def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
@@ -79,6 +117,47 @@ def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
         background=request.background,
         style=request.style,
         timeout_s=request.deadline_s,
+    )
+
+
+def _again(request: ImageRequest, prompt: str, anew: Anew, card: GeneratorCard) -> GenerationRequest:
+    """The same request with new seeds and, where it has an effect, the concept to leave out."""
+    negative = request.negative_prompt
+    if "negative_prompt" in card.parameters and _heeds_negative(request, card):
+        negative = anew.avoid if negative is None else f"{negative}, {anew.avoid}"
+    return replace(
+        _generation(request, prompt),
+        request_id=f"{request.id}.{anew.attempt}",  # an upstream must not answer with the first drawing
+        seeds=anew.seeds,
+        negative_prompt=negative,
+        preview_count=0,
+        timeout_s=anew.timeout_s,
+    )
+
+
+def _heeds_negative(request: ImageRequest, card: GeneratorCard) -> bool:
+    """False when the guidance in use is 1 or less: it switches a negative prompt off, and is refused."""
+    guidance = card.default_guidance if request.guidance_scale is None else request.guidance_scale
+    return guidance is None or guidance > 1
+
+
+def _record(
+    trail: Trail,
+    generator: ImageGenerator,
+    wanted: GenerationRequest,
+    started_ns: int,
+    *,
+    attempt: int = 0,
+    failure: str | None = None,
+) -> None:
+    trail.generated(
+        model=generator.card.identity,
+        seeds=wanted.seeds,
+        parameters=_parameters(wanted),
+        negative_prompt=wanted.negative_prompt,
+        latency_us=(time.monotonic_ns() - started_ns) // 1000,
+        attempt=attempt,
+        failure=failure,
     )
 
 

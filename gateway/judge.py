@@ -19,7 +19,7 @@ from classifiers.protocol import Item, Pixels
 from classifiers.signals import Failure, FailureKind, Findings, Signal
 from gateway.audit.record import new_id
 from gateway.errors import ClassifierUnavailable, PolicyUnavailable, RequestInvalid, StageTimeout
-from gateway.trail import Trail
+from gateway.trail import PicturePlace, Trail
 from policies.decision import Decision, Stage
 from policies.policy import ClassifierUse, Policy
 
@@ -68,13 +68,21 @@ class Judge:
         return self._decide(answers, policy, stage, trail, started_ns, text=text)
 
     async def picture(
-        self, pixels: Pixels, *, policy: Policy, trail: Trail, index: int, preview: bool = False
+        self,
+        pixels: Pixels,
+        *,
+        policy: Policy,
+        trail: Trail,
+        index: int,
+        preview: bool = False,
+        attempt: int = 0,
     ) -> Decision:
         """Judge one picture's raw pixels (H × W × 3 uint8). Raises as `text`."""
         started_ns = time.monotonic_ns()
         plan = policy.plan(Stage.IMAGE)
         answers = await self._ask_all([(use, pixels) for use in plan.classifiers])
-        return self._decide(answers, policy, Stage.IMAGE, trail, started_ns, index=index, preview=preview)
+        place = PicturePlace(index, preview, attempt)
+        return self._decide(answers, policy, Stage.IMAGE, trail, started_ns, place=place)
 
     async def _seen(self, text: str) -> tuple[View, ...]:
         """Return the views of a text; a long one is read in a thread, so that it holds nobody else up."""
@@ -112,8 +120,7 @@ class Judge:
         started_ns: int,
         *,
         text: str | None = None,
-        index: int | None = None,
-        preview: bool = False,
+        place: PicturePlace | None = None,
     ) -> Decision:
         findings = _findings(answers)
         try:
@@ -124,7 +131,7 @@ class Judge:
         if not isinstance(decision, Decision) or decision.stage is not stage:
             raise PolicyUnavailable("The policy gave no decision; nothing was released.")
         latency_us = (time.monotonic_ns() - started_ns) // 1000
-        trail.decision(decision, latency_us=latency_us, text=text, index=index, preview=preview)
+        trail.decision(decision, latency_us=latency_us, text=text, place=place)
         return decision
 
 

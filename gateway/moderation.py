@@ -12,10 +12,10 @@ from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality
 from gateway.concurrency import all_or_none
 from gateway.errors import RequestInvalid, StageTimeout
+from gateway.image_stage import coverage_of
 from gateway.imaging.decode import ImageRefused, decode
 from gateway.judge import Judge, require_measured
 from gateway.moderation_types import Moderation, ModerationInput
-from gateway.outcomes import Coverage
 from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import AuditLog
 from gateway.requests import Caller
@@ -80,9 +80,7 @@ class Moderator:
     ) -> tuple[Moderation, ...]:
         answers = await all_or_none([self._one(one, policy, trail) for one in inputs])
         decisions = [decision for answer in answers for _, decision in answer.decisions]
-        pictures = [d for d in decisions if d.stage is Stage.IMAGE]
-        looked = {name for d in pictures for name in d.findings.inspected_by}
-        trail.coverage = Coverage(len(pictures), len(pictures), tuple(sorted(looked)))
+        trail.coverage = coverage_of([d for d in decisions if d.stage is Stage.IMAGE], policy)
         action = max((d.action for d in decisions), default=Action.BLOCK)
         trail.close("moderated", action=action.word)
         await trail.durable()

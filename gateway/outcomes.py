@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from gateway.ports import ModelIdentity, Progress
 from gateway.requests import OutputFormat
-from policies.decision import Decision, Stage
+from policies.decision import Action, Decision, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class DeliveredImage:
     """One picture that may leave: its place among the n asked for, its bytes, seed and decision.
 
     `decision` is None only when the policy skips the image stage, with a written reason: never judged.
+    `regenerations` counts how often it was drawn anew before it could leave.
     """
 
     index: int
@@ -24,23 +25,44 @@ class DeliveredImage:
     height: int
     seed: int
     decision: Decision | None
+    regenerations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WithheldImage:
-    """One picture that may not leave, named by its place and its decision."""
+    """One picture that may not leave, named by its place and its last decision.
+
+    `regenerations` counts how often it was drawn anew; `reason` is public, and None where the decision's own
+    serves.
+    """
 
     index: int
     decision: Decision
+    regenerations: int = 0
+    reason: str | None = None
+
+    @property
+    def action(self) -> Action:
+        """What was done: a picture that was to be drawn anew, and can't be any more, is blocked."""
+        return Action.BLOCK if self.decision.action is Action.REGENERATE else self.decision.action
+
+    @property
+    def public_reason(self) -> str:
+        """Why, for the person who asked."""
+        return self.reason or self.decision.public_reason
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much was seen: images made and inspected, by which classifiers; never "checked" otherwise."""
+    """How much was seen: images made and inspected, by which classifiers; never "checked" otherwise.
+
+    `uncovered` names what a picture can show and at least one of them was not examined for.
+    """
 
     images_total: int = 0
     images_inspected: int = 0
     classifiers: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The order is the safety:
   1. judge the prompt                         classifiers measure → policy decides → recorded
   2. rewrite it, then judge the rewrite       by the same policy; a failed or offending rewrite blocks
   3. draw                                     previews are judged before they are shown
-  4. judge every picture
+  4. judge every picture                      what policy wants anew is drawn and judged again
   5. deliver what was allowed                 nothing leaves before its records are durable
 It knows no HTTP, no model and no storage: those are behind `gateway.ports`.
 """
@@ -15,9 +15,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-from gateway.delivery import Delivery
+from gateway.delivery import prepare
 from gateway.drawing import Drawing
 from gateway.errors import StageTimeout
+from gateway.image_stage import ImageStage
 from gateway.judge import Judge, require_measured
 from gateway.outcomes import Blocked, Held, Outcome, StreamEvent
 from gateway.policies_in_force import PoliciesInForce
@@ -47,7 +48,7 @@ class Pipeline:
         self._judge = judge
         self._rewriting = rewriting
         self._drawing = Drawing(generators)
-        self._delivery = Delivery(judge)
+        self._images = ImageStage(judge, self._drawing)
         self._policies = policies
         self._log = log
         self._observer = observer
@@ -91,12 +92,13 @@ class Pipeline:
         previews = Previews(self._judge, request, policy, trail, emit) if emit else None
         pictures = await self._drawing.run(request, prompt, trail, previews)
 
-        # 4. Judge every picture, then encode what is allowed, once.
-        judged = await self._delivery.judge(request, pictures, policy, trail)
+        # 4. Judge every picture; one that the policy wants anew is drawn and judged again.
+        judged = await self._images.run(request, prompt, pictures, policy, trail)
 
-        # 5. Deliver: the closing record is durable, and so is every record before it.
-        outcome = self._delivery.outcome(judged, decision, rewrite.trace if rewrite else None)
-        trail.close(type(outcome).__name__.lower(), action=judged.action.word, out=judged.out)
+        # 5. Encode what is allowed, once, and deliver: every record is durable before it leaves.
+        ready = await prepare(request, judged, trail.coverage)
+        outcome = ready.outcome(decision, rewrite.trace if rewrite else None)
+        trail.close(type(outcome).__name__.lower(), action=ready.action.word, out=ready.out)
         await trail.durable()
         return outcome
 

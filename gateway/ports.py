@@ -138,6 +138,7 @@ class GeneratorCard:
     `sizes` lists WIDTHxHEIGHT pairs, or is empty when any multiple of `size_step` up to `max_pixels` goes.
     `parameters` names the optional request fields that it honours (`seed`, `negative_prompt`, `steps`,
     `guidance_scale`, `quality`, `background`, `style`, `preview`); any other given is refused with 400.
+    `default_guidance` is the guidance of requests that name none, where it is known.
     """
 
     name: str
@@ -148,6 +149,7 @@ class GeneratorCard:
     max_pixels: int = 2048 * 2048
     max_steps: int = 100
     parameters: frozenset[str] = frozenset()
+    default_guidance: float | None = None
 
 
 class ImageGenerator(Protocol):

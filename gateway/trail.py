@@ -60,6 +60,15 @@ class DeliveredBytes:
     mime: str
 
 
+@dataclass(frozen=True, slots=True)
+class PicturePlace:
+    """Which picture was judged: its index, whether it was a preview, and how often it had been drawn anew."""
+
+    index: int
+    preview: bool = False
+    attempt: int = 0
+
+
 class Trail:
     """The records of one request. Use as `async with`: an error that escapes closes it as an error.
 
@@ -86,6 +95,11 @@ class Trail:
         self._closed = False
         self.coverage = Coverage()
 
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the request began."""
+        return (time.monotonic_ns() - self._started_ns) / 1e9
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -111,14 +125,13 @@ class Trail:
         *,
         latency_us: int,
         text: str | None = None,
-        index: int | None = None,
-        preview: bool = False,
+        place: PicturePlace | None = None,
     ) -> None:
         """Record one decision; its record has the decision's own id. `text` is sealed."""
         public = decision_fields(decision)
         public["latency_us"] = latency_us
-        if index is not None:
-            public["image"] = {"index": index, "preview": preview}
+        if place is not None:
+            public["image"] = {"attempt": place.attempt, "index": place.index, "preview": place.preview}
         self._append(decision.id, decision.stage.value, public, None if text is None else {"prompt": text})
         self._observer.decision(decision, latency_us)
 
@@ -152,15 +165,23 @@ class Trail:
         parameters: Mapping[str, Json],
         negative_prompt: str | None,
         latency_us: int,
+        attempt: int = 0,
+        failure: str | None = None,
     ) -> None:
-        """Record that pictures were made: by which model, from which seeds and parameters."""
+        """Record that pictures were made: by which model, from which seeds and parameters.
+
+        With `attempt` above 0 they were to replace others; `failure` is the class of an error that left none.
+        """
         public: dict[str, Json] = {
-            "images": {"total": len(seeds)},
+            "attempt": attempt,
+            "images": {"total": len(seeds) if failure is None else 0},
             "latency_us": latency_us,
             "models": [model_fields(model)],
             "parameters": parameters,
             "seeds": [str(seed) for seed in seeds],
         }
+        if failure is not None:
+            public["error"] = {"class": failure}
         sealed = None if negative_prompt is None else {"negative_prompt": negative_prompt}
         self._append(new_id(), "generate", public, sealed)
 
@@ -177,7 +198,11 @@ class Trail:
         public: dict[str, Json] = {
             "action": action,
             "classifiers": list(self.coverage.classifiers),
-            "images": {"inspected": self.coverage.images_inspected, "total": self.coverage.images_total},
+            "images": {
+                "inspected": self.coverage.images_inspected,
+                "total": self.coverage.images_total,
+                "uncovered": list(self.coverage.uncovered),
+            },
             "latency_us": latency_us,
             "out": [
                 {"bytes": o.size_bytes, "index": o.index, "mime": o.mime, "sha256": o.sha256} for o in out

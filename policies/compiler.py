@@ -14,10 +14,11 @@ from typing import Final
 from classifiers.protocol import ClassifierCard
 from classifiers.taxonomy import CATEGORIES
 from policies.checks import CHECKS
-from policies.checks.context import CheckContext, Problem
+from policies.checks.context import MODALITY_OF, CheckContext, Problem
 from policies.checks.uncovered_category import covers
 from policies.checks.unreasoned_fail_open import is_expired
 from policies.conditions import compile_condition, compile_lock, leaf_key, routes_of
+from policies.coverage import stage_coverage
 from policies.decision import Action, Mode, PolicyRef, Stage
 from policies.document import PolicyDocument, RuleDocument, StageDocument
 from policies.errors import Diagnostic, PolicyError
@@ -30,7 +31,7 @@ from policies.revision import revision_of
 GATEWAY_ACTIONS: Final[Mapping[Stage, frozenset[Action]]] = MappingProxyType(
     {
         Stage.PROMPT: frozenset({Action.ALLOW, Action.REWRITE, Action.HOLD, Action.BLOCK}),
-        Stage.IMAGE: frozenset({Action.ALLOW, Action.REDACT, Action.HOLD, Action.BLOCK}),
+        Stage.IMAGE: frozenset({Action.ALLOW, Action.REDACT, Action.REGENERATE, Action.HOLD, Action.BLOCK}),
     }
 )
 """What the gateway carries out today."""
@@ -67,9 +68,16 @@ def compile_policy(
         description=document.description,
         owner=document.owner,
         max_rewrites=document.max_rewrites,
+        max_regenerations=document.max_regenerations,
         warnings=tuple(_diagnostic(loaded, problem).render() for problem in problems),
         uncovered_locked=_uncovered_locked(context),
         plans=MappingProxyType(plans),
+        coverage=MappingProxyType(
+            {
+                stage: stage_coverage(MODALITY_OF[stage], context.cards_at(stage))
+                for stage, _path, _written in context.stages()
+            }
+        ),
         stages=MappingProxyType(
             {stage: _stage(context, stage, judged[stage], plans[stage], bands) for stage in judged}
         ),

@@ -185,6 +185,9 @@ class PolicyDocument(_Strict):
     owner: Line
     bands: dict[str, BandsDocument] = Field(description="By category; `default` is for all others.")
     max_rewrites: int = Field(ge=0, le=3)
+    max_regenerations: int = Field(
+        0, ge=0, le=5, description="How often a picture may be drawn anew; then it is blocked."
+    )
     stages: StagesDocument
 
     @field_validator("bands")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from classifiers.signals import Findings
+from policies.coverage import StageCoverage
 from policies.decision import Action, Decision, Mode, PolicyRef, Stage
 from policies.evaluate import CompiledStage, evaluate
 
@@ -52,17 +53,20 @@ class RuleSummary:
 class Policy:
     """A policy ready to decide.
 
-    `max_rewrites` 0..3. `warnings` are the compiler's, as text with file and line. `uncovered_locked` names
-    what no configured classifier measures for a locked family, as `stage: category`.
+    `max_rewrites` 0..3, `max_regenerations` 0..5. `warnings` are the compiler's, as text with file and line.
+    `uncovered_locked` names what no configured classifier measures for a locked family, as `stage: category`.
+    `coverage` says per stage who looks for what, and with that what nobody looks for.
     """
 
     ref: PolicyRef
     description: str
     owner: str
     max_rewrites: int
+    max_regenerations: int
     warnings: tuple[str, ...]
     uncovered_locked: tuple[str, ...]
     plans: Mapping[Stage, StagePlan]
+    coverage: Mapping[Stage, StageCoverage]
     stages: Mapping[Stage, CompiledStage]
 
     def plan(self, stage: Stage) -> StagePlan:

@@ -49,6 +49,8 @@ def revision_of(
             for stage, plan in plans.items()
         },
     }
+    if document.max_regenerations:  # left out at its default: the key came later than the form
+        form["max_regenerations"] = document.max_regenerations
     return hashlib.sha256(rfc8785.dumps(form)).hexdigest()
 
 

@@ -100,7 +100,7 @@ def refusal(outcome: Blocked | Held) -> dict[str, object]:
         "moderation": {
             "decision": decision.id,
             "stage": outcome.stage.value,
-            "action": decision.action.word,
+            "action": (Action.HOLD if held else Action.BLOCK).word,
             "reason": reason,
             "policy": {"name": decision.policy.name, "revision": decision.policy.revision},
             "severities": severities(decision),
@@ -140,6 +140,7 @@ def image_moderation(image: DeliveredImage) -> dict[str, object]:
         "decision": decision.id if decision else None,
         "action": decision.action.word if decision else None,
         "severities": severities(decision) if decision else {},
+        "regenerations": image.regenerations,
     }
 
 
@@ -196,6 +197,7 @@ def _images(coverage: Coverage) -> dict[str, object]:
         "total": coverage.images_total,
         "inspected": coverage.images_inspected,
         "classifiers": list(coverage.classifiers),
+        "uncovered": list(coverage.uncovered),
     }
 
 
@@ -215,7 +217,8 @@ def _withheld(image: WithheldImage) -> dict[str, object]:
     return {
         "index": image.index,
         "decision": decision.id,
-        "action": decision.action.word,
+        "action": image.action.word,
         "categories": list(decision.categories),
-        "reason": decision.public_reason or _PUBLIC_DEFAULT,
+        "reason": image.public_reason or _PUBLIC_DEFAULT,
+        "regenerations": image.regenerations,
     }

@@ -23,11 +23,13 @@ class PolicyName(BaseModel):
 
 
 class Inspected(BaseModel):
-    """How many pictures were made, how many a classifier really saw, and which ones did."""
+    """How many pictures were made, how many a classifier really saw, which ones did, and what none of them
+    looks for."""
 
     total: int
     inspected: int
     classifiers: list[str]
+    uncovered: list[str]
 
 
 class Withheld(BaseModel):
@@ -38,6 +40,7 @@ class Withheld(BaseModel):
     action: str
     categories: list[str]
     reason: str
+    regenerations: int
 
 
 class RewriteModel(BaseModel):
@@ -74,7 +77,8 @@ class ModerationSummary(BaseModel):
 
 
 class ImageModeration(BaseModel):
-    """What was decided over one picture; `decision` is null only when no classifier saw it."""
+    """What was decided over one picture; `decision` is null only when no classifier saw it.
+    `regenerations` counts how often it was drawn anew."""
 
     index: int
     seed: int
@@ -82,6 +86,7 @@ class ImageModeration(BaseModel):
     decision: str | None
     action: str | None
     severities: Severities
+    regenerations: int
 
 
 class ImageEntry(BaseModel):

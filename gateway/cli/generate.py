@@ -171,13 +171,14 @@ def _report(outcome: Outcome, files: dict[int, Path]) -> None:
         )
     if isinstance(outcome, Partial):
         for withheld in outcome.withheld:
-            decision = withheld.decision
-            say(f"withheld   picture {withheld.index + 1}: {decision.public_reason}", style="red")
-            say(f"           decision {decision.id}")
+            say(f"withheld   picture {withheld.index + 1}: {withheld.public_reason}", style="red")
+            say(f"           decision {withheld.decision.id}")
     say(f"judged     prompt: {outcome.prompt_decision.action.word}, decision {outcome.prompt_decision.id}")
     coverage = outcome.coverage
     by = f" by {', '.join(coverage.classifiers)}" if coverage.classifiers else ""
     say(f"           pictures: {coverage.images_inspected} of {coverage.images_total} inspected{by}")
+    if coverage.uncovered:
+        say(f"           not looked for in pictures: {', '.join(coverage.uncovered)}")
 
 
 def _report_refusal(outcome: Blocked | Held) -> None:
@@ -208,6 +209,7 @@ def _view(request: ImageRequest, outcome: Outcome, files: dict[int, Path]) -> di
         "images_total": coverage.images_total,
         "images_inspected": coverage.images_inspected,
         "classifiers": list(coverage.classifiers),
+        "uncovered": list(coverage.uncovered),
     }
     return view
 
@@ -217,7 +219,10 @@ def _delivered_view(outcome: Delivered | Partial, files: dict[int, Path]) -> dic
     withheld = getattr(outcome, "withheld", ())
     return {
         "images": [_image_view(image, files[image.index]) for image in outcome.images],
-        "withheld": [{"index": w.index, "decision": decision_view(w.decision)} for w in withheld],
+        "withheld": [
+            {"index": w.index, "regenerations": w.regenerations, "decision": decision_view(w.decision)}
+            for w in withheld
+        ],
         "revised_prompt": None if rewrite is None else rewrite.prompt,
         "rewrite": None
         if rewrite is None
@@ -239,5 +244,6 @@ def _image_view(image: DeliveredImage, file: Path) -> dict[str, object]:
         "width": image.width,
         "height": image.height,
         "seed": image.seed,
+        "regenerations": image.regenerations,
         "decision": None if image.decision is None else decision_view(image.decision),
     }

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.boundary import BLOCKED
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
-from gateway.cli.policy_views import policy_view
+from gateway.cli.policy_views import coverage_view, policy_view
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
@@ -122,13 +122,57 @@ def show_(
         print_json(policy_view(policy))
         return
     say(f"{policy.ref.name}  {policy.ref.revision}")
-    say(f"{policy.description}\nowner {policy.owner}; at most {policy.max_rewrites} rewrites\n")
+    say(
+        f"{policy.description}\nowner {policy.owner}; at most {policy.max_rewrites} rewrites, "
+        f"{policy.max_regenerations} regenerations\n"
+    )
     for stage in policy.plans:
         _show_stage(policy, stage)
     for line in policy.warnings:
         say(line, style="yellow")
     for line in policy.uncovered_locked:
         say(f"not measured for a locked rule: {line}", style="yellow")
+
+
+@app.command()
+def coverage(
+    policy: Annotated[str, typer.Argument(help="A name from `imagegate policy list`, or a policy file.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a policy's classifiers look for at each stage, and what nobody looks for.
+
+    For pictures that is every category that a picture can show, and the words in it. A category counts as
+    looked for only when a planned classifier's card names it; for none of the others does a low score exist.
+
+    Examples:
+
+    - `imagegate policy coverage default`
+    - `imagegate policy coverage policies/shop.yaml --json`
+    """
+    chosen = _policy(policy, config)
+    if as_json:
+        print_json({"policy": chosen.ref.name, "stages": coverage_view(chosen)})
+        return
+    for stage, seen in chosen.coverage.items():
+        skipped = chosen.plan(stage).skipped_reason
+        say(f"{stage.value}" + (f": skipped, because {skipped}" if skipped else ""), style="bold")
+        rows = table("looked for", "by")
+        for category in seen.relevant:
+            add_row(rows, (category, ", ".join(seen.covered_by(category)) or "nobody"))
+        show(rows)
+
+
+def _policy(named: str, config: Path | None) -> Policy:
+    """The policy that serves under a name, or the one that a file holds."""
+    from gateway.errors import ConfigurationError
+
+    if Path(named).suffix not in (".yaml", ".yml"):
+        return _book(config)[1].get(named)
+    checked = _check(Path(named), _cards(config))
+    if checked.policy is None:
+        raise ConfigurationError(str(checked.error))
+    return checked.policy
 
 
 def _show_stage(policy: Policy, stage: Stage) -> None:

@@ -20,9 +20,25 @@ def policy_view(policy: Policy) -> dict[str, object]:
         "description": policy.description,
         "owner": policy.owner,
         "max_rewrites": policy.max_rewrites,
+        "max_regenerations": policy.max_regenerations,
         "warnings": list(policy.warnings),
         "uncovered_locked": list(policy.uncovered_locked),
         "stages": {stage.value: _stage_view(policy, stage) for stage in policy.plans},
+    }
+
+
+def coverage_view(policy: Policy) -> dict[str, object]:
+    """Per stage: who looks for which category, and what nobody looks for."""
+    return {
+        stage.value: {
+            "covered": {
+                category: list(seen.covered_by(category))
+                for category in seen.relevant
+                if seen.covered_by(category)
+            },
+            "uncovered": list(seen.uncovered(seen.by_classifier)),
+        }
+        for stage, seen in policy.coverage.items()
     }
 
 

@@ -78,6 +78,7 @@ class DiffusersGenerator:
             ),
             size_step=loaded.size_step,
             parameters=loaded.parameters | previews,
+            default_guidance=None if "true_cfg_scale" in loaded.accepts else loaded.default_guidance,
         )
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:

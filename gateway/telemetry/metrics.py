@@ -60,6 +60,12 @@ class GatewayMetrics:
             ("state",),
             registry=self.registry,
         )
+        self._uncovered = Counter(
+            "imagegate_images_uncovered_total",
+            "Pictures that were made and that nobody examined for the category.",
+            ("category",),
+            registry=self.registry,
+        )
         self._made = self._images.labels("made")
         self._inspected = self._images.labels("inspected")
 
@@ -81,6 +87,8 @@ class GatewayMetrics:
         self._outcomes.labels(surface, outcome).observe(latency_us / 1e6)
         self._made.inc(coverage.images_total)
         self._inspected.inc(coverage.images_inspected)
+        for category in coverage.uncovered:
+            self._uncovered.labels(category).inc(coverage.images_total)
 
     def http(self, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the template, never the address that was asked for."""

@@ -36,3 +36,9 @@ def check(context: CheckContext) -> Iterator[Problem]:
                 'a rule asks for "rewrite", and max_rewrites is 0',
                 "set max_rewrites to 1, 2 or 3, or use block",
             )
+        elif action is Action.REGENERATE and context.document.max_regenerations == 0:
+            yield Problem(
+                where,
+                'a rule asks for "regenerate", and max_regenerations is 0',
+                "set max_regenerations to 1 to 5, or use block",
+            )

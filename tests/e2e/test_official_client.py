@@ -47,7 +47,10 @@ def test_a_red_apple_is_drawn(client: OpenAI) -> None:
     moderation = answer.to_dict()["moderation"]
     assert isinstance(moderation, dict)
     assert moderation["action"] == "allow"
-    assert moderation["images"] == {"total": 1, "inspected": 1, "classifiers": ["opennsfw"]}
+    images = moderation["images"]
+    assert isinstance(images, dict)
+    assert (images["total"], images["inspected"], images["classifiers"]) == (1, 1, ["opennsfw"])
+    assert "text-in-picture" in images["uncovered"]
 
 
 @pytest.mark.parametrize(("prompt", "family"), [(VIOLENT, "violence"), (SEXUAL, "sexual")])

@@ -211,8 +211,9 @@ async def scripted_gateway(
     policy: str = POLICY,
     request_timeout_s: float = 2.0,
     connect: Any = None,
+    more: Sequence[Any] = (),
 ) -> AsyncIterator[Scripted]:
-    """Start a gateway whose parts can each be replaced by a faulty one."""
+    """Start a gateway whose parts can each be replaced by a faulty one; `more` are further classifiers."""
     (folder / "policies").mkdir(parents=True)
     (folder / "policies" / "scripted.yaml").write_text(policy)
     settings = load_settings(
@@ -226,6 +227,7 @@ async def scripted_gateway(
         }
     )
     classifiers = {"words": words or Words(), "looks": looks or Looks()}
+    classifiers |= {classifier.card.name: classifier for classifier in more}
     cards = {name: classifier.card for name, classifier in classifiers.items()}
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     book = PoliciesInForce(PolicyBook(cards, [folder / "policies"]), "scripted")

@@ -31,7 +31,12 @@ async def test_a_picture_is_delivered_with_its_decisions(client: httpx.AsyncClie
     assert base64.b64decode(body["data"][0]["b64_json"]) == PNG
     assert body["size"] == "64x64"
     assert body["moderation"]["decisions"] == ["dec-1", "img-0"]
-    assert body["moderation"]["images"] == {"total": 1, "inspected": 1, "classifiers": ["opennsfw"]}
+    assert body["moderation"]["images"] == {
+        "total": 1,
+        "inspected": 1,
+        "classifiers": ["opennsfw"],
+        "uncovered": [],
+    }
     assert body["data"][0]["moderation"]["inspected"] is True
     assert response.headers["x-imagegate-decision"] == "dec-1"
     assert response.headers["x-imagegate-policy"] == "default@ab12cd34"
@@ -268,5 +273,6 @@ async def test_partial_delivers_the_clean_and_names_the_rest(
             "action": "block",
             "categories": ["violence/graphic"],
             "reason": "It shows harm.",
+            "regenerations": 0,
         }
     ]

@@ -117,3 +117,14 @@ def test_an_unknown_policy_is_a_configuration_error(cli: Cli) -> None:
     ran = cli.at("policy", "show", "none")
     assert ran.exit_code == 2
     assert "scripted" in ran.err
+
+
+def test_coverage_says_who_looks_for_what_and_what_nobody_does(cli: Cli, policy: Path) -> None:
+    """Each category that a picture can show has its classifiers or nobody; a file serves like a name."""
+    view = cli.at("policy", "coverage", "scripted", "--json").json["stages"]["image"]
+    assert view["covered"] == {"sexual": ["looks"], "hate": ["looks"], "violence": ["looks"]}
+    assert {"sexual/minors", "text-in-picture"} <= set(view["uncovered"])
+    printed = cli.at("policy", "coverage", str(policy))
+    assert "nobody" in printed.out
+    assert printed.exit_code == 0
+    assert cli.at("policy", "coverage", "none.yaml").exit_code == 2

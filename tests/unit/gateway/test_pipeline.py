@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from support.gateway import POLICY, Looks, Painting, Rewriting, Words, all_values, scripted_gateway
 
+from classifiers.taxonomy import PICTURED_CATEGORIES
 from gateway.outcomes import PartialImage
 from gateway.requests import Caller, ImageRequest
 
@@ -40,7 +41,7 @@ async def test_an_allowed_prompt_is_judged_drawn_judged_and_delivered(tmp_path: 
     assert answer.status_code == 200
     assert _stages(trail) == ["prompt", "generate", "image", "outcome"]
     assert trail[-1]["records"] == [record["id"] for record in trail[:-1]]
-    assert trail[-1]["images"] == {"inspected": 1, "total": 1}
+    assert (trail[-1]["images"]["inspected"], trail[-1]["images"]["total"]) == (1, 1)
     assert trail[-1]["out"][0]["mime"] == "image/png"
 
 
@@ -190,7 +191,9 @@ async def test_a_skipped_image_stage_says_so(tmp_path: Path) -> None:
     skipping = head + "  image:\n    skip: {reason: tests of coverage, date: 2026-11-23}\n"
     async with scripted_gateway(tmp_path / "g", policy=skipping) as scripted:
         answer = (await scripted.draw("a red apple")).json()
-    assert answer["moderation"]["images"] == {"total": 1, "inspected": 0, "classifiers": []}
+    images = answer["moderation"]["images"]
+    assert (images["total"], images["inspected"], images["classifiers"]) == (1, 0, [])
+    assert set(images["uncovered"]) == {*PICTURED_CATEGORIES, "text-in-picture"}
 
 
 async def test_seeds_count_up_and_parameters_arrive(tmp_path: Path) -> None:

@@ -164,11 +164,39 @@ def test_a_stage_where_nothing_binds_compiles_with_a_warning(rule: str) -> None:
 
 def test_an_action_that_the_gateway_lacks_is_refused() -> None:
     """`supported` says what can be carried out; the same document compiles once it can."""
-    text = TEXT.replace("action: redact", "action: regenerate")
+    unable = {**GATEWAY_ACTIONS, Stage.IMAGE: GATEWAY_ACTIONS[Stage.IMAGE] - {Action.REDACT}}
     with pytest.raises(PolicyError, match="can't carry out"):
+        compiled(supported=unable)
+    assert compiled().rules(Stage.IMAGE)[-1].action is Action.REDACT
+
+
+def test_drawing_anew_needs_a_number_of_tries_that_counts_in_the_revision() -> None:
+    """`regenerate` compiles with `max_regenerations` alone, and another number is another revision."""
+    text = TEXT.replace("action: redact", "action: regenerate")
+    with pytest.raises(PolicyError, match="max_regenerations is 0"):
         compiled(text)
-    able = {**GATEWAY_ACTIONS, Stage.IMAGE: GATEWAY_ACTIONS[Stage.IMAGE] | {Action.REGENERATE}}
-    assert compiled(text, supported=able).rules(Stage.IMAGE)[-1].action is Action.REGENERATE
+    once, twice = (compiled(f"max_regenerations: {tries}\n" + text) for tries in (1, 2))
+    assert (once.max_regenerations, twice.max_regenerations) == (1, 2)
+    assert once.ref.revision != twice.ref.revision
+
+
+def test_coverage_is_what_the_planned_cards_name() -> None:
+    """A category counts only for the classifiers whose cards name it, and unasked ones don't count."""
+    image = compiled().coverage[Stage.IMAGE]
+    assert image.covered_by("sexual") == ("eyes",)
+    assert "sexual/minors" in image.uncovered(["eyes"])
+    assert "text-in-picture" in image.uncovered(["eyes"])
+    assert image.uncovered([]) == image.relevant
+    prompt = compiled().coverage[Stage.PROMPT]
+    assert prompt.covered_by("hate") == ("words",)
+    assert "sexual" in prompt.uncovered(["words", "model"])
+
+
+def test_a_classifier_that_reads_text_covers_the_words_in_pictures() -> None:
+    """A card with `reads_text` takes `text-in-picture` off the list."""
+    reading = {**CARDS, "eyes": dataclasses.replace(CARDS["eyes"], reads_text=True)}
+    image = compile_policy(parse_policy(TEXT), reading).coverage[Stage.IMAGE]
+    assert image.covered_by("text-in-picture") == ("eyes",)
 
 
 def test_an_operators_own_category_needs_only_a_classifier() -> None:

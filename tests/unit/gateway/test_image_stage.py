@@ -1,0 +1,191 @@
+"""The image stage on scripted models: what is drawn anew, how often, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.gateway import POLICY, Looks, Painting, scripted_gateway
+
+from classifiers.signals import Signal
+from gateway.errors import GenerationFailed
+from gateway.image_stage import AVOID
+from gateway.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, Picture
+
+ANEW = POLICY.replace("max_rewrites: 2", "max_rewrites: 2\nmax_regenerations: 2").replace(
+    "action: redact, reason: Violent picture.", "action: regenerate, reason: Drawn anew without violence."
+)
+CLEAN, SEXUAL, VIOLENT = 0, 1, 2
+
+
+class Drafts(Painting):
+    """Draws by one tuple of marks per request, the last one for ever; request number `failing` raises."""
+
+    def __init__(self, *marks: tuple[int, ...], failing: int | None = None, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.drafts, self.fault, self.failing = marks, self._draw, failing
+
+    async def _draw(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
+        number = len(self.requests)
+        if number == self.failing:
+            raise GenerationFailed("no more")
+        self.marks = self.drafts[min(number, len(self.drafts)) - 1]
+        yield Generated(tuple(Picture(pixels) for pixels in self.pictures(request)))
+
+
+async def _drawn(
+    folder: Path, painting: Painting, **fields: Any
+) -> tuple[int, Mapping[str, Any], list[Mapping[str, Any]]]:
+    """Status, body and trail of one request; its policy draws violent pictures anew, twice at most."""
+    async with scripted_gateway(folder, painting=painting, policy=ANEW) as scripted:
+        body = {"prompt": "a red apple", "seed": 7, **fields}
+        answer = await scripted.http.post("/v1/images/generations", json=body, headers={"x-request-id": "r1"})
+        return answer.status_code, answer.json(), scripted.trail("r1")
+
+
+async def test_only_the_offending_picture_is_drawn_anew(tmp_path: Path) -> None:
+    """The one bad picture of three gets a new seed and a negative prompt; all three are delivered."""
+    painting = Drafts((CLEAN, VIOLENT, CLEAN), (CLEAN,))
+    status, answer, trail = await _drawn(tmp_path / "g", painting, n=3, negative_prompt="a worm")
+    assert status == 200
+    first, second = painting.requests
+    assert len(second.seeds) == 1
+    assert second.seeds[0] not in first.seeds
+    assert second.negative_prompt == f"a worm, {AVOID['violence']}"
+    assert second.request_id != first.request_id
+    told = [entry["moderation"] for entry in answer["data"]]
+    assert [(one["index"], one["regenerations"]) for one in told] == [(0, 0), (1, 1), (2, 0)]
+    assert told[1]["seed"] == second.seeds[0]
+    assert answer["moderation"]["images"]["total"] == 4
+    assert answer["moderation"]["images"]["inspected"] == 4
+    assert [record["attempt"] for record in trail if record["stage"] == "generate"] == [0, 1]
+
+
+async def test_every_attempt_is_on_record_and_the_last_one_blocks(tmp_path: Path) -> None:
+    """A picture that offends each time is drawn max_regenerations times more, then blocked."""
+    painting = Drafts((VIOLENT,))
+    status, answer, trail = await _drawn(tmp_path / "g", painting)
+    error = answer["error"]
+    assert (status, error["code"]) == (400, "moderation_blocked")
+    assert error["moderation"]["action"] == "block"
+    assert "each new one offended" in error["message"]
+    assert error["moderation"]["withheld"][0]["regenerations"] == 2
+    assert len(painting.requests) == 3
+    assert len({seed for request in painting.requests for seed in request.seeds}) == 3
+    looked = [record for record in trail if record["stage"] == "image"]
+    assert [(record["action"], record["image"]["attempt"]) for record in looked] == [
+        ("regenerate", 0),
+        ("regenerate", 1),
+        ("regenerate", 2),
+    ]
+    assert (trail[-1]["action"], trail[-1]["outcome"]) == ("block", "blocked")
+
+
+async def test_a_stricter_find_in_the_new_picture_ends_it(tmp_path: Path) -> None:
+    """A new picture that a block rule hits is not drawn a third time."""
+    painting = Drafts((VIOLENT, CLEAN), (SEXUAL,))
+    status, answer, _ = await _drawn(tmp_path / "g", painting, n=2)
+    assert status == 200
+    assert len(painting.requests) == 2
+    withheld = answer["moderation"]["withheld"]
+    assert [(one["index"], one["action"], one["reason"]) for one in withheld] == [
+        (0, "block", "Sexual picture.")
+    ]
+
+
+async def test_a_backend_that_fails_the_second_time_costs_only_that_picture(tmp_path: Path) -> None:
+    """The clean picture leaves, the other is named, and the failed attempt is on record."""
+    painting = Drafts((CLEAN, VIOLENT), failing=2)
+    status, answer, trail = await _drawn(tmp_path / "g", painting, n=2)
+    assert status == 200
+    assert [entry["moderation"]["index"] for entry in answer["data"]] == [0]
+    assert "could not be made" in answer["moderation"]["withheld"][0]["reason"]
+    failed = [record for record in trail if record["stage"] == "generate"][-1]
+    assert failed["error"] == {"class": "GenerationFailed"}
+    assert failed["images"] == {"total": 0}
+
+
+async def test_nothing_is_drawn_anew_without_the_time_for_it(tmp_path: Path) -> None:
+    """When another drawing would not fit the request's time, the clean pictures still leave."""
+
+    class Slow(Drafts):
+        async def _draw(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
+            await asyncio.sleep(1.2)  # of the 2 seconds that a request has here
+            async for event in super()._draw(request):
+                yield event
+
+    painting = Slow((CLEAN, VIOLENT))
+    status, answer, _ = await _drawn(tmp_path / "g", painting, n=2)
+    assert status == 200
+    assert len(painting.requests) == 1
+    assert answer["moderation"]["withheld"][0]["action"] == "block"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "guidance", "expected"),
+    [
+        ({"seed"}, None, None),
+        ({"seed", "negative_prompt", "guidance_scale"}, 1.0, None),
+        ({"seed", "negative_prompt", "guidance_scale"}, 3.0, AVOID["violence"]),
+    ],
+)
+async def test_a_negative_prompt_is_sent_only_where_it_acts(
+    tmp_path: Path, parameters: set[str], guidance: float | None, expected: str | None
+) -> None:
+    """A backend without negative prompts, or whose guidance switches them off, gets a new seed alone."""
+    fields = {} if guidance is None else {"guidance_scale": guidance}
+    painting = Drafts((VIOLENT,), (CLEAN,))
+    painting.card = GeneratorCard(
+        "painting", painting.card.identity, (64, 64), parameters=frozenset(parameters)
+    )
+    status, _, _ = await _drawn(tmp_path / "g", painting, **fields)
+    assert status == 200
+    assert painting.requests[1].negative_prompt == expected
+
+
+async def test_a_classifier_that_names_what_it_saw_is_heard(tmp_path: Path) -> None:
+    """The negative prompt holds the concept of the evidence, not the category's general words."""
+
+    def naming(_batch: Any, answers: Any) -> Any:
+        return [
+            [
+                Signal(s.category, s.score, s.classifier, s.revision, concept=f"a {s.category} knife")
+                for s in one
+            ]
+            for one in answers
+        ]
+
+    painting = Drafts((VIOLENT,), (CLEAN,))
+    async with scripted_gateway(
+        tmp_path / "g", painting=painting, policy=ANEW, looks=Looks(naming)
+    ) as scripted:
+        assert (await scripted.draw("a red apple")).status_code == 200
+    assert painting.requests[1].negative_prompt == "a violence knife"
+
+
+async def test_a_classifier_that_failed_open_covers_nothing_of_that_picture(tmp_path: Path) -> None:
+    """With a classifier missing, its categories are uncovered, though it was planned."""
+    two = ANEW.replace(
+        "      - {name: looks, timeout_ms: 300, on_failure: block}\n",
+        "      - {name: looks, timeout_ms: 300, on_failure: block}\n"
+        "      - {name: gone, timeout_ms: 300, on_failure: allow, reason: tests, until: 2999-01-01}\n",
+    )
+
+    class Gone(Looks):
+        def __init__(self) -> None:
+            super().__init__()
+            self.card = dataclasses.replace(self.card, name="gone", categories=frozenset({"illicit"}))
+
+        def classify(self, batch: Any) -> Any:
+            raise RuntimeError
+
+    async with scripted_gateway(tmp_path / "g", policy=two, more=[Gone()]) as scripted:
+        images = (await scripted.draw("a red apple")).json()["moderation"]["images"]
+        planned = scripted.gateway.policies.get(None).coverage
+    assert "illicit" in images["uncovered"]
+    assert any("illicit" in seen for coverage in planned.values() for seen in coverage.by_classifier.values())
+    assert images["classifiers"] == ["looks"]
