@@ -160,7 +160,7 @@ def policy_text(*, judging: bool) -> str:
     used = "".join(f"      - {{name: {name}, timeout_ms: 5000, on_failure: block}}\n" for name in names)
     return (
         "name: bench\ndescription: Benchmark.\nowner: benchmarks\n"
-        "bands:\n  default: {low: 0.9, medium: 0.95, high: 0.99}\nmax_rewrites: 0\n"
+        "bands:\n  default: {low: 0.9, medium: 0.95, high: 0.99}\nrewrite: {mode: off}\n"
         f"stages:\n  prompt:\n    classifiers:\n{used}    rules:\n{rules}"
         "  image:\n    skip: {reason: measured without pictures, date: 2026-11-23}\n"
     )

@@ -40,12 +40,11 @@ class Rewrite:
 
 
 class RewriteStage:
-    """Asks the rewriter, at most `policy.max_rewrites` times, and has each answer judged."""
+    """Asks the rewriter, at most `policy.rewrite.max_attempts` times, and has each answer judged."""
 
-    def __init__(self, judge: Judge, rewriter: Rewriter | None, *, timeout_ms: int) -> None:
+    def __init__(self, judge: Judge, rewriter: Rewriter | None) -> None:
         self._judge = judge
         self._rewriter = rewriter
-        self._timeout_ms = timeout_ms
 
     async def run(self, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail) -> Rewrite:
         """Return a rewrite that the policy allows, or the block that ends the request.
@@ -53,11 +52,11 @@ class RewriteStage:
         Raises:
             ClassifierUnavailable, StageTimeout: the rewrite could not be judged.
         """
-        if self._rewriter is None or not request.rewrite or policy.max_rewrites == 0:
+        if self._rewriter is None or not request.rewrite or policy.rewrite.mode == "off":
             return Rewrite(decision, reason=_OFF)
         prompt, found = request.prompt, decision
-        for attempt in range(policy.max_rewrites):
-            rewritten, reason = await self._attempt(self._rewriter, prompt, found, attempt, trail)
+        for attempt in range(policy.rewrite.max_attempts):
+            rewritten, reason = await self._attempt(self._rewriter, prompt, found, attempt, policy, trail)
             if rewritten is None:
                 return Rewrite(found, reason=reason)
             prompt = rewritten
@@ -71,14 +70,14 @@ class RewriteStage:
                 break
         return Rewrite(found, reason=_OFFENDS)
 
-    async def _attempt(
-        self, rewriter: Rewriter, prompt: str, found: Decision, attempt: int, trail: Trail
+    async def _attempt(  # noqa: PLR0917
+        self, rewriter: Rewriter, prompt: str, found: Decision, attempt: int, policy: Policy, trail: Trail
     ) -> tuple[str | None, str | None]:
         started_ns = time.monotonic_ns()
         rewritten: str | None = None
         failure, reason = None, None
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000):
+            async with asyncio.timeout(policy.rewrite.timeout_ms / 1000):
                 with plugin_boundary(RewriteFailed, "The rewriter"):
                     rewritten = _checked(await leashed(rewriter.rewrite(_request(prompt, found, attempt))))
         except TimeoutError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -59,9 +59,11 @@ class PolicySettings(BaseModel):
 
 
 class RewriterSettings(ComponentSettings):
-    """The rewriter, with its time limit."""
+    """The rewriter."""
 
-    timeout_ms: int = Field(30_000, ge=1, description="Time for one rewrite, milliseconds.")
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "timeout_ms": "the policy says it now: rewrite: {mode: safety, timeout_ms: 30000}"
+    }
 
 
 class AuditSection(BaseModel):
@@ -98,7 +100,7 @@ class SettingsForm(BaseModel):
     )
     rewriter: RewriterSettings | None = Field(
         default_factory=lambda: RewriterSettings(type="smollm2"),
-        description="`type`, `options`, `timeout_ms` (30000); null = none: rewrites block.",
+        description="`type` and `options`; null = none: rewrites block.",
     )
     generators: dict[str, ComponentSettings] = Field(
         default_factory=_embedded_generators, description="Image backends by name: `type` and `options` each."

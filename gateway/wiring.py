@@ -58,10 +58,9 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     judge = Judge(batchers)
-    timeout_ms = settings.rewriter.timeout_ms if settings.rewriter else 1
     pipeline = Pipeline(
         judge=judge,
-        rewriting=RewriteStage(judge, rewriter, timeout_ms=timeout_ms),
+        rewriting=RewriteStage(judge, rewriter),
         generators=generators,
         policies=policies,
         log=log,

@@ -20,12 +20,12 @@ from policies.checks.unreasoned_fail_open import is_expired
 from policies.conditions import compile_condition, compile_lock, leaf_key, routes_of
 from policies.coverage import stage_coverage
 from policies.decision import Action, Mode, PolicyRef, Stage
-from policies.document import PolicyDocument, RuleDocument, StageDocument
+from policies.document import PolicyDocument, RewriteDocument, RuleDocument, StageDocument
 from policies.errors import Diagnostic, PolicyError
 from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges, compiled_stage
 from policies.loader import Loaded
 from policies.locks import LOCKED_FAMILIES, LOCKS, Lock, lock_key
-from policies.policy import ClassifierUse, Policy, StagePlan
+from policies.policy import ClassifierUse, Policy, RewritePlan, StagePlan
 from policies.revision import revision_of
 
 GATEWAY_ACTIONS: Final[Mapping[Stage, frozenset[Action]]] = MappingProxyType(
@@ -67,7 +67,7 @@ def compile_policy(
         ref=PolicyRef(document.name, revision_of(document, plans, bands)),
         description=document.description,
         owner=document.owner,
-        max_rewrites=document.max_rewrites,
+        rewrite=_rewrite(document.rewrite),
         max_regenerations=document.max_regenerations,
         warnings=tuple(_diagnostic(loaded, problem).render() for problem in problems),
         uncovered_locked=_uncovered_locked(context),
@@ -86,6 +86,16 @@ def compile_policy(
 
 def _diagnostic(loaded: Loaded[PolicyDocument], problem: Problem) -> Diagnostic:
     return loaded.tree.diagnostic(problem.path, problem.message, problem.hint, at_key=problem.at_key)
+
+
+def _rewrite(written: RewriteDocument) -> RewritePlan:
+    return RewritePlan(
+        written.mode,
+        written.max_attempts,
+        written.timeout_ms,
+        written.max_drift,
+        Action[written.on_failure.upper()],
+    )
 
 
 def _plan(context: CheckContext, written: StageDocument) -> StagePlan:

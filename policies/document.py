@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -26,6 +26,7 @@ from policies.yaml_tree import YamlPath
 SeverityWord: TypeAlias = Literal["low", "medium", "high"]
 ActionWord: TypeAlias = Literal["allow", "redact", "regenerate", "rewrite", "hold", "block"]
 ModeWord: TypeAlias = Literal["enforce", "shadow", "off"]
+RewriteModeWord: TypeAlias = Literal["safety", "enhance", "off"]
 
 MAX_RULES: Final = 200
 MAX_LEAVES: Final = 64
@@ -177,14 +178,32 @@ class StagesDocument(_Strict):
     image: StageDocument
 
 
+class RewriteDocument(_Strict):
+    """What may be done with a prompt whose verdict is rewrite, and, in `enhance`, with an allowed one."""
+
+    mode: RewriteModeWord = Field(
+        description="safety: mend what a rule calls rewritable; enhance: enrich allowed prompts too; off."
+    )
+    max_attempts: int = Field(2, ge=1, le=3, description="Rewrites per prompt, each judged again.")
+    timeout_ms: int = Field(30_000, ge=1, le=600_000, description="Time for one attempt, milliseconds.")
+    max_drift: float = Field(
+        0.65, gt=0, le=1, allow_inf_nan=False, description="How far a rewrite may lie from the prompt."
+    )
+    on_failure: Literal["block", "hold"] = Field("block", description="When no rewrite may be used.")
+
+
 class PolicyDocument(_Strict):
     """A whole policy file."""
+
+    moved_keys: ClassVar[Mapping[str, str]] = {
+        "max_rewrites": "write rewrite: {mode: safety, max_attempts: 2}; where it was 0, rewrite: {mode: off}"
+    }
 
     name: Name
     description: Text
     owner: Line
     bands: dict[str, BandsDocument] = Field(description="By category; `default` is for all others.")
-    max_rewrites: int = Field(ge=0, le=3)
+    rewrite: RewriteDocument
     max_regenerations: int = Field(
         0, ge=0, le=5, description="How often a picture may be drawn anew; then it is blocked."
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -48,7 +48,9 @@ def explain(tree: YamlTree, model: type[BaseModel], detail: ErrorDetails) -> Dia
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         message = f"unknown key {_quote(path[-1])} {_inside(path[:-1])}"
-        hint = nearest(str(path[-1]), _keys_of(_model_at(model, path[:-1])))
+        holder = _model_at(model, path[:-1])
+        moved: Mapping[str, str] = getattr(holder, "moved_keys", {})
+        hint = moved.get(str(path[-1])) or nearest(str(path[-1]), _keys_of(holder))
         return tree.diagnostic(path, message, hint, at_key=True)
     if kind == "missing":
         message = f'the key "{path[-1]}" is missing {_inside(path[:-1])}'

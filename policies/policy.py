@@ -39,6 +39,21 @@ class StagePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class RewritePlan:
+    """What may be done with a prompt whose verdict is rewrite; with `enhance`, also with an allowed one.
+
+    `max_attempts` 1..3; `timeout_ms` is one attempt's; `max_drift` in (0, 1]; `on_failure` is `BLOCK` or
+    `HOLD`. With `mode` off the others are not read.
+    """
+
+    mode: Literal["safety", "enhance", "off"]
+    max_attempts: int
+    timeout_ms: int
+    max_drift: float
+    on_failure: Action
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSummary:
     """A rule as people see it in a list; `locked` rules are the compiler's own."""
 
@@ -53,15 +68,15 @@ class RuleSummary:
 class Policy:
     """A policy ready to decide.
 
-    `max_rewrites` 0..3, `max_regenerations` 0..5. `warnings` are the compiler's, as text with file and line.
-    `uncovered_locked` names what no configured classifier measures for a locked family, as `stage: category`.
-    `coverage` says per stage who looks for what, and with that what nobody looks for.
+    `max_regenerations` 0..5. `warnings` are the compiler's, as text with file and line. `uncovered_locked`
+    names what no configured classifier measures for a locked family, as `stage: category`. `coverage` says
+    per stage who looks for what, and with that what nobody looks for.
     """
 
     ref: PolicyRef
     description: str
     owner: str
-    max_rewrites: int
+    rewrite: RewritePlan
     max_regenerations: int
     warnings: tuple[str, ...]
     uncovered_locked: tuple[str, ...]

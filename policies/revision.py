@@ -13,12 +13,12 @@ from typing import Any, Final
 import rfc8785
 
 from policies.decision import Action, Stage
-from policies.document import ConditionDocument, PolicyDocument, RuleDocument
+from policies.document import ConditionDocument, PolicyDocument, RewriteDocument, RuleDocument
 from policies.evaluate import DEFAULT_REASONS, Edges
 from policies.locks import LOCK_EDGES, LOCKS
 from policies.policy import StagePlan
 
-COMPILED_FORM: Final = 1
+COMPILED_FORM: Final = 2
 """Version of the canonical form; raise it when the same document begins to decide differently."""
 
 
@@ -34,7 +34,7 @@ def revision_of(
     form: dict[str, Any] = {
         "form": COMPILED_FORM,
         "name": document.name,
-        "max_rewrites": document.max_rewrites,
+        "rewrite": _rewrite_form(document.rewrite),
         "bands": {slug: list(edges) for slug, edges in bands.items()},
         "locks": {lock.id: [list(lock.families), list(LOCK_EDGES), lock.reason] for lock in LOCKS},
         "stages": {
@@ -52,6 +52,14 @@ def revision_of(
     if document.max_regenerations:  # left out at its default: the key came later than the form
         form["max_regenerations"] = document.max_regenerations
     return hashlib.sha256(rfc8785.dumps(form)).hexdigest()
+
+
+def _rewrite_form(rewrite: RewriteDocument) -> list[object]:
+    if rewrite.mode == "off":
+        return ["off"]
+    return [
+        rewrite.mode, rewrite.max_attempts, rewrite.timeout_ms, rewrite.max_drift, rewrite.on_failure
+    ]  # fmt: skip
 
 
 def _rule_form(rule: RuleDocument) -> dict[str, object]:

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.boundary import BLOCKED
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
-from gateway.cli.policy_views import coverage_view, policy_view
+from gateway.cli.policy_views import coverage_view, policy_view, rewrite_line
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             }
         )
         return
-    rows = table("policy", "revision", "rules", "rewrites", "owner", "description")
+    rows = table("policy", "revision", "rules", "rewrite", "owner", "description")
     for policy in policies:
         mark = " (default)" if policy.ref.name == settings.policies.default else ""
         cells = (
             policy.ref.name + mark,
             policy.ref.revision[:16],
             sum(len(policy.rules(stage)) for stage in policy.plans),
-            policy.max_rewrites,
+            policy.rewrite.mode,
             policy.owner,
             policy.description,
         )
@@ -123,8 +123,8 @@ def show_(
         return
     say(f"{policy.ref.name}  {policy.ref.revision}")
     say(
-        f"{policy.description}\nowner {policy.owner}; at most {policy.max_rewrites} rewrites, "
-        f"{policy.max_regenerations} regenerations\n"
+        f"{policy.description}\nowner {policy.owner}; at most {policy.max_regenerations} regenerations\n"
+        f"{rewrite_line(policy.rewrite)}\n"
     )
     for stage in policy.plans:
         _show_stage(policy, stage)

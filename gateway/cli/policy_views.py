@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from policies.decision import Stage
-    from policies.policy import Policy
+    from policies.policy import Policy, RewritePlan
 
 
 def policy_view(policy: Policy) -> dict[str, object]:
@@ -19,7 +19,7 @@ def policy_view(policy: Policy) -> dict[str, object]:
         "revision": policy.ref.revision,
         "description": policy.description,
         "owner": policy.owner,
-        "max_rewrites": policy.max_rewrites,
+        "rewrite": rewrite_view(policy.rewrite),
         "max_regenerations": policy.max_regenerations,
         "warnings": list(policy.warnings),
         "uncovered_locked": list(policy.uncovered_locked),
@@ -40,6 +40,30 @@ def coverage_view(policy: Policy) -> dict[str, object]:
         }
         for stage, seen in policy.coverage.items()
     }
+
+
+def rewrite_view(plan: RewritePlan) -> dict[str, object]:
+    """The mode, and what goes with it unless it is off."""
+    if plan.mode == "off":
+        return {"mode": plan.mode}
+    return {
+        "mode": plan.mode,
+        "max_attempts": plan.max_attempts,
+        "timeout_ms": plan.timeout_ms,
+        "max_drift": plan.max_drift,
+        "on_failure": plan.on_failure.word,
+    }
+
+
+def rewrite_line(plan: RewritePlan) -> str:
+    """The same in a few words, for people."""
+    if plan.mode == "off":
+        return "rewriting off"
+    tries = "1 attempt" if plan.max_attempts == 1 else f"{plan.max_attempts} attempts"
+    return (
+        f"rewriting for {plan.mode}: {tries} of {plan.timeout_ms} ms, drift up to {plan.max_drift:g}, "
+        f"then {plan.on_failure.word}"
+    )
 
 
 def _stage_view(policy: Policy, stage: Stage) -> dict[str, object]:

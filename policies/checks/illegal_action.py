@@ -30,12 +30,6 @@ def check(context: CheckContext) -> Iterator[Problem]:
                 f'this gateway can\'t carry out "{rule.action}" at the {stage.value} stage',
                 f"possible here: {listed}",
             )
-        elif action is Action.REWRITE and context.document.max_rewrites == 0:
-            yield Problem(
-                where,
-                'a rule asks for "rewrite", and max_rewrites is 0',
-                "set max_rewrites to 1, 2 or 3, or use block",
-            )
         elif action is Action.REGENERATE and context.document.max_regenerations == 0:
             yield Problem(
                 where,

@@ -67,6 +67,7 @@ def test_every_check_has_a_kept_text() -> None:
         "modality_mismatch": "needs a classifier for",
         "uncovered_category": "measures",
         "illegal_action": "makes no sense at",
+        "rewrite_section": "while the mode of rewrite is off",
         "unreasoned_shadow": "lacks reason and date",
         "unreasoned_fail_open": "may fail open and lacks",
         "locked_rule": "is locked",

@@ -34,7 +34,7 @@ name: frame
 description: holds the page's loose rules
 owner: tests
 bands: {default: {low: 0.35, medium: 0.6, high: 0.85}}
-max_rewrites: 1
+rewrite: {mode: safety, max_attempts: 1}
 stages:
   image: {skip: {reason: none here, date: 2026-01-01}}
   prompt:
@@ -110,10 +110,19 @@ def test_every_key_stands_in_a_table(model: type[BaseModel]) -> None:
         assert table_row(field.alias or name)
 
 
+def test_every_key_of_rewrite_stands_in_a_table() -> None:
+    """Each key of the rewrite section is explained, with its default."""
+    for name, field in document.RewriteDocument.model_fields.items():
+        default = "required" if field.is_required() else str(field.default)
+        assert table_row(f"rewrite.{name}").split("|")[2].strip(" `") == default
+
+
 def test_every_word_is_told() -> None:
     """Each action with its stages, each mode, category, failure kind and lock is on the page."""
     for action in Action:
-        columns = table_row(action.word).split("|")
+        row = re.search(rf"^\| `{action.word}` \|[^|]*\|[^|]*\|[^|]*\|$", PAGE, re.MULTILINE)
+        assert row is not None, f"no row of the actions' table explains `{action.word}`"
+        columns = row.group().split("|")
         assert (columns[2].strip() == "yes") is (action in GATEWAY_ACTIONS[Stage.PROMPT])
         assert (columns[3].strip() == "yes") is (action in GATEWAY_ACTIONS[Stage.IMAGE])
     words = [*CATEGORIES, *(kind.value for kind in FailureKind), *(lock.id for lock in LOCKS)]

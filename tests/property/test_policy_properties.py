@@ -111,7 +111,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "name": "drawn",
         "description": "drawn by hypothesis",
         "owner": "tests",
-        "max_rewrites": 1,
+        "rewrite": {"mode": "safety", "max_attempts": 1},
         "bands": {"default": draw(edges), **bands},
         "stages": {
             "prompt": {

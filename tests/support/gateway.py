@@ -46,7 +46,7 @@ description: One text and one image classifier, for tests of the pipeline.
 owner: tests
 bands:
   default: {low: 0.3, medium: 0.6, high: 0.9}
-max_rewrites: 2
+rewrite: {mode: safety, max_attempts: 2, timeout_ms: 300}
 stages:
   prompt:
     classifiers:
@@ -239,7 +239,7 @@ async def scripted_gateway(
     chosen = policies(book)
     pipeline = Pipeline(
         judge=judge,
-        rewriting=RewriteStage(judge, rewriter or Rewriting(), timeout_ms=300),
+        rewriting=RewriteStage(judge, rewriter or Rewriting()),
         generators={"painting": painting or Painting()},
         policies=chosen,
         log=used_log,

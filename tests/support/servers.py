@@ -194,7 +194,7 @@ description: One pattern, no pictures judged; for tests of everything around it.
 owner: tests
 bands:
   default: {low: 0.3, medium: 0.6, high: 0.9}
-max_rewrites: 0
+rewrite: {mode: off}
 stages:
   prompt:
     classifiers:

@@ -16,7 +16,7 @@ from gateway.errors import GenerationFailed
 from gateway.image_stage import AVOID
 from gateway.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, Picture
 
-ANEW = POLICY.replace("max_rewrites: 2", "max_rewrites: 2\nmax_regenerations: 2").replace(
+ANEW = POLICY.replace("stages:\n", "max_regenerations: 2\nstages:\n").replace(
     "action: redact, reason: Violent picture.", "action: regenerate, reason: Drawn anew without violence."
 )
 CLEAN, SEXUAL, VIOLENT = 0, 1, 2

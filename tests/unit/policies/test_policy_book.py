@@ -26,7 +26,7 @@ OWN = """
 name: own
 description: an operator's
 owner: tests
-max_rewrites: 0
+rewrite: {mode: off}
 bands: {default: {low: 0.3, medium: 0.6, high: 0.9}}
 stages:
   prompt:

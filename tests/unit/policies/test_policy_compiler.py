@@ -15,7 +15,7 @@ from policies.document import ConditionDocument
 from policies.errors import PolicyError
 from policies.implication import implies, lies_within
 from policies.loader import parse_policy
-from policies.policy import ClassifierUse, Policy
+from policies.policy import ClassifierUse, Policy, RewritePlan
 from policies.testing import made_up_card
 
 CARDS = {
@@ -29,7 +29,7 @@ TEXT = """\
 name: sample
 description: for tests
 owner: tests
-max_rewrites: 1
+rewrite: {mode: safety, max_attempts: 1}
 bands:
   default: {low: 0.3, medium: 0.6, high: 0.9}
 stages:
@@ -59,14 +59,20 @@ def test_a_plan_lists_the_classifiers_as_written() -> None:
     )
     assert policy.plan(Stage.IMAGE).classifiers == (ClassifierUse("eyes", 30, "block"),)
     assert policy.plan(Stage.IMAGE).skipped_reason is None
-    assert policy.max_rewrites == 1
+    assert policy.rewrite == RewritePlan("safety", 1, 30_000, 0.65, Action.BLOCK)
+
+
+def test_a_drift_bound_that_bounds_nothing_warns() -> None:
+    """`max_drift: 1` compiles, and the policy says that it stops no rewrite."""
+    policy = compiled(TEXT.replace("max_attempts: 1}", "max_attempts: 1, max_drift: 1}"))
+    assert "bounds no rewrite" in policy.warnings[0]
 
 
 def test_a_policy_is_immutable() -> None:
     """A compiled policy can't be changed, neither its fields nor its tables."""
     policy = compiled()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        policy.max_rewrites = 3
+        policy.rewrite = RewritePlan("off", 1, 1, 1.0, Action.BLOCK)
     with pytest.raises(TypeError):
         policy.plans[Stage.PROMPT] = policy.plan(Stage.IMAGE)
 
@@ -78,6 +84,7 @@ def test_a_policy_is_immutable() -> None:
         ("description: for tests", "description: the same, told better"),
         ("owner: tests", "owner: others"),
         ("low: 0.3, medium: 0.6", "medium: 0.6, low: 0.30"),
+        ("max_attempts: 1}", "max_attempts: 1, max_drift: 0.65, timeout_ms: 30000, on_failure: block}"),
         (", reason: No hate.}", ", reason: 'No hate.', note: why, date: 2026-01-01, mode: enforce}"),
         ("timeout_ms: 10}", "timeout_ms: 10, on_failure: block}"),
         ("id: one, when: {category: hate, at_least: low}", "when: {at_least: low, category: hate}, id: one"),
@@ -97,7 +104,11 @@ def test_what_decides_nothing_leaves_the_revision(old: str, new: str) -> None:
     ("old", "new"),
     [
         ("name: sample", "name: other"),
-        ("max_rewrites: 1", "max_rewrites: 2"),
+        ("rewrite: {mode: safety, max_attempts: 1}", "rewrite: {mode: safety, max_attempts: 2}"),
+        ("rewrite: {mode: safety, max_attempts: 1}", "rewrite: {mode: enhance, max_attempts: 1}"),
+        ("max_attempts: 1}", "max_attempts: 1, timeout_ms: 29999}"),
+        ("max_attempts: 1}", "max_attempts: 1, max_drift: 0.64}"),
+        ("max_attempts: 1}", "max_attempts: 1, on_failure: hold}"),
         ("low: 0.3", "low: 0.31"),
         ("timeout_ms: 10}", "timeout_ms: 11}"),
         ("until: 2026-06-30", "until: 2026-07-01"),
@@ -126,7 +137,7 @@ def test_the_revision_does_not_depend_on_the_classifiers_revisions() -> None:
 
 def test_the_revision_is_stable() -> None:
     """The revision of a fixed document is a fixed sha256: records made today stay readable."""
-    assert compiled().ref.revision == "3b99f88b1bff4c7a682c5ae8a19c39eaaa31cc6d66451a4d6e63f1fe037959f9"
+    assert compiled().ref.revision == "c7713e2262d300f465fdf8c3feff85508dae65d4b6bfdf2f462f24e15759f933"
 
 
 def test_an_expired_leave_to_fail_open_ends() -> None:

@@ -22,7 +22,7 @@ HEAD = """
 name: sample
 description: for tests
 owner: tests
-max_rewrites: 1
+rewrite: {mode: safety, max_attempts: 1}
 bands:
   default: {low: 0.3, medium: 0.6, high: 0.9}
   violence/graphic: {low: 0.1, medium: 0.2, high: 0.3}

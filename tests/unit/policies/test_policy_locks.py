@@ -17,7 +17,7 @@ LAX = """
 name: lax
 description: as lenient as a policy can be written
 owner: tests
-max_rewrites: 0
+rewrite: {mode: off}
 bands: {default: {low: 0.98, medium: 0.99, high: 1.0}}
 stages:
   prompt:

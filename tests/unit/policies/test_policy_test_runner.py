@@ -23,7 +23,7 @@ TEXT = """
 name: sample
 description: for tests
 owner: tests
-max_rewrites: 1
+rewrite: {mode: safety, max_attempts: 1}
 bands: {default: {low: 0.3, medium: 0.6, high: 0.9}}
 stages:
   prompt:
