@@ -1,0 +1,13 @@
+"""`imagegate eval`: measure classifiers and policies. One command a file; here they are put together."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import eval_text
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure classifiers and policies on labelled sets. Needs the extra `imagegate[evaluation]`.",
+)
+app.command("text")(eval_text.text)

@@ -1,0 +1,162 @@
+"""What is told about each candidate: rankings, flagged rates, slices, evasions, pairs, speed.
+
+Duty: prompts and measurements → frozen figures. It runs no classifier and writes no file. `None` labels are
+masked: a prompt counts for a category only when somebody said whether it violates it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from classifiers.taxonomy import is_within
+from gateway.evaluation.measure import Candidate, Measured
+from gateway.evaluation.metrics import Ranking, Rate, ranking
+from gateway.evaluation.prompts import LabelledPrompt
+
+ANY: Final = "any"
+PAIR_RECALLS: Final = (0.6, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """Flagged under the policy: of the violating prompts (recall), and of the harmless ones."""
+
+    violating: Rate
+    harmless: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class EvasionFigures:
+    """Recall of violating prompts written in one way; `points` is the distance to plain writing."""
+
+    recall: Rate
+    points: float
+    is_encoding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairFigures:
+    """Contrast pairs: how often the violating side scores higher, and what is flagged of either side.
+
+    `harmless_at` maps a recall of violating sides to the share of harmless sides that score as high.
+    """
+
+    ordered: Rate
+    violating_flagged: Rate
+    harmless_flagged: Rate
+    harmless_at: Mapping[float, Rate]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """CPU time of all threads: seconds to load, milliseconds a prompt one at a time and in batches of 64."""
+
+    load_cpu_s: float
+    one_cpu_ms: float
+    batch_cpu_ms: float
+    prompts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything about one candidate, by category, dataset, slice and evasion.
+
+    `rankings` hold `any` besides the categories: by the highest score in any. `recall` maps a category to the
+    flagged share of its violating prompts, whatever they were flagged for.
+    `slices` maps a dataset's slice to the share decided rightly. `evasions` is empty when not asked for.
+    """
+
+    candidate: Candidate
+    rankings: Mapping[str, Ranking]
+    recall: Mapping[str, Rate]
+    total: Flagged
+    datasets: Mapping[str, Flagged]
+    slices: Mapping[str, Mapping[str, Rate]]
+    pairs: PairFigures | None
+    evasions: Mapping[str, EvasionFigures]
+    speed: Speed | None
+
+
+def figures(
+    candidate: Candidate,
+    prompts: Sequence[LabelledPrompt],
+    measured: Sequence[Measured],
+    categories: Sequence[str],
+    *,
+    evasions: Mapping[str, EvasionFigures],
+    speed: Speed | None,
+) -> Figures:
+    """Return one candidate's figures. `prompts` and `measured` go together; `categories` are the labelled."""
+    seen = list(zip(prompts, measured, strict=True))
+    covered = [c for c in categories if any(is_within(slug, c) for slug in candidate.categories)]
+    judged = [(p, m) for p, m in seen if p.violates is not None]
+    rankings = {ANY: ranking([bool(p.violates) for p, _ in judged], [m.highest for _, m in judged])}
+    rankings |= {category: _ranking(seen, category) for category in covered}
+    datasets = dict.fromkeys(p.dataset for p in prompts)
+    return Figures(
+        candidate,
+        rankings,
+        {c: Rate.of(m.flagged for p, m in seen if p.label(c)) for c in categories},
+        flagged(seen),
+        {name: flagged([(p, m) for p, m in seen if p.dataset == name]) for name in datasets},
+        {name: _slices([(p, m) for p, m in seen if p.dataset == name and p.slice]) for name in datasets},
+        pair_figures(seen),
+        evasions,
+        speed,
+    )
+
+
+def flagged(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> Flagged:
+    """Return the flagged rates of the violating and of the harmless prompts."""
+    return Flagged(
+        Rate.of(m.flagged for p, m in seen if p.violates is True),
+        Rate.of(m.flagged for p, m in seen if p.violates is False),
+    )
+
+
+def evasion_figures(
+    plain: Sequence[Measured], evaded: Sequence[Measured], *, is_encoding: bool
+) -> EvasionFigures:
+    """Return the recall of violating prompts written in one way. `plain` and `evaded` go together."""
+    before = sum(m.flagged for m in plain)
+    after = Rate.of(m.flagged for m in evaded)
+    points = 100 * (after.count - before) / len(plain) if plain else 0.0
+    return EvasionFigures(after, points, is_encoding)
+
+
+def pair_figures(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> PairFigures | None:
+    """Return the figures of the contrast pairs, or None when there is no whole pair."""
+    sides: dict[tuple[str, str], dict[bool, Measured]] = {}
+    for prompt, measured in seen:
+        if prompt.pair and prompt.violates is not None:
+            sides.setdefault((prompt.dataset, prompt.pair), {})[prompt.violates] = measured
+    pairs = [(pair[True], pair[False]) for pair in sides.values() if len(pair) == 2]
+    if not pairs:
+        return None
+    scores = sorted((bad.highest for bad, _ in pairs), reverse=True)
+    harmless_at = {}
+    for recall in PAIR_RECALLS:
+        threshold = scores[math.ceil(round(recall * len(scores), 6)) - 1]
+        harmless_at[recall] = Rate.of(good.highest >= threshold for _, good in pairs)
+    return PairFigures(
+        Rate.of(bad.highest > good.highest for bad, good in pairs),
+        Rate.of(bad.flagged for bad, _ in pairs),
+        Rate.of(good.flagged for _, good in pairs),
+        harmless_at,
+    )
+
+
+def _ranking(seen: Sequence[tuple[LabelledPrompt, Measured]], category: str) -> Ranking:
+    known = [(label, m.score(category)) for p, m in seen if (label := p.label(category)) is not None]
+    return ranking([label for label, _ in known], [score for _, score in known])
+
+
+def _slices(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> dict[str, Rate]:
+    names = dict.fromkeys(p.slice for p, _ in seen)
+    return {
+        name: Rate.of(m.flagged is p.violates for p, m in seen if p.slice == name and p.violates is not None)
+        for name in names
+    }

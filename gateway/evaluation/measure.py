@@ -1,0 +1,160 @@
+"""Texts through the gate's own judge, and what each candidate makes of the findings.
+
+Duty: one pass of every text through `gateway.judge` (views, batchers, findings), asked of all classifiers at
+once; then, for each candidate, the scores of its classifiers alone and the policy's decision on them. Nothing
+goes on record: a measurement decides about nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from classifiers.signals import Findings
+from classifiers.taxonomy import is_within
+from gateway.audit.record import new_id
+from gateway.concurrency import all_or_none
+from gateway.errors import ConfigurationError, RequestInvalid
+from gateway.judge import Judge, Measurer
+from gateway.ports import Receipt, RecordDraft
+from gateway.requests import Caller
+from gateway.trail import Trail
+from policies.decision import Action, Stage
+from policies.policy import ClassifierUse, Policy, StagePlan
+
+_TIMEOUT_MS: Final = 600_000
+"""As much as a policy can give: a busy machine must not look like a blind classifier."""
+_AT_ONCE: Final = 32
+"""Texts under way; with four views each they stay below the batchers' queue limit."""
+
+
+class Placed(Protocol):
+    """A text with the place it came from, for messages."""
+
+    @property
+    def text(self) -> str:
+        """What is measured."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is compared: one classifier alone, or all classifiers of a policy together."""
+
+    name: str
+    classifiers: tuple[str, ...]
+    categories: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one candidate makes of one text: the highest score per category over all views, and the action."""
+
+    scores: Mapping[str, float]
+    action: Action
+
+    @property
+    def flagged(self) -> bool:
+        """True when the policy does anything but allow."""
+        return self.action is not Action.ALLOW
+
+    @property
+    def highest(self) -> float:
+        """The highest score in any category; 0 without a signal."""
+        return max(self.scores.values(), default=0.0)
+
+    def score(self, category: str) -> float:
+        """The highest score in a category or below it; 0 without a signal."""
+        return max((s for slug, s in self.scores.items() if is_within(slug, category)), default=0.0)
+
+
+class Unrecorded:
+    """An audit log that keeps nothing; for measuring only."""
+
+    ready = True
+
+    def append(self, draft: RecordDraft) -> Future[Receipt]:
+        """Forget the record."""
+        gone: Future[Receipt] = Future()
+        gone.set_result(Receipt(draft.id, 0, b"\0" * 32))
+        return gone
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Bench:
+    """A judge over these classifiers, and a policy to read its findings by."""
+
+    def __init__(self, measurers: Mapping[str, Measurer], policy: Policy) -> None:
+        self._judge = Judge(measurers)
+        self._policy = policy
+        self._asks_all = _asking(policy, tuple(measurers))
+
+    async def findings(
+        self, prompts: Sequence[Placed], on_done: Callable[[], None] = lambda: None
+    ) -> list[Findings]:
+        """Return each text's findings, in order, with the signals of every view and classifier.
+
+        Raises:
+            ConfigurationError: a text has no readable form, or a classifier gave no measurement.
+        """
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(prompt: Placed) -> Findings:
+            async with slots:
+                found = await self._one(prompt)
+            on_done()
+            return found
+
+        return list(await all_or_none([one(prompt) for prompt in prompts]))
+
+    async def _one(self, prompt: Placed) -> Findings:
+        trail = Trail(Unrecorded(), request_id=new_id(), caller=Caller(actor="eval"), surface="eval")
+        try:
+            decision = await self._judge.text(prompt.text, policy=self._asks_all, trail=trail)
+        except RequestInvalid as error:
+            raise ConfigurationError(f"{prompt.place}: {error.message}") from error
+        for failure in decision.findings.failures:
+            kind = f"{failure.kind.value} {failure.detail}".strip()
+            raise ConfigurationError(
+                f"{prompt.place}: {failure.classifier} gave no measurement ({kind}); a figure over the rest "
+                "would be wrong"
+            )
+        return decision.findings
+
+    def reading(self, candidate: Candidate) -> Callable[[Findings], Measured]:
+        """Return what turns findings into one candidate's measurement."""
+        policy = _asking(self._policy, candidate.classifiers)
+        mine = frozenset(candidate.classifiers)
+
+        def read(findings: Findings) -> Measured:
+            signals = tuple(signal for signal in findings.signals if signal.classifier in mine)
+            scores: dict[str, float] = {}
+            for signal in signals:
+                scores[signal.category] = max(scores.get(signal.category, 0.0), signal.score)
+            decision = policy.decide(Stage.PROMPT, Findings(signals, (), candidate.classifiers), new_id())
+            return Measured(scores, decision.action)
+
+        return read
+
+
+def _asking(policy: Policy, classifiers: tuple[str, ...]) -> Policy:
+    """The policy's rules and bands over other classifiers than it plans, each of them required."""
+    if Stage.PROMPT not in policy.stages:
+        raise ConfigurationError(f"policy {policy.ref.name} judges no prompts; name another one")
+    uses = tuple(ClassifierUse(name, _TIMEOUT_MS, "block") for name in classifiers)
+    stage = replace(policy.stages[Stage.PROMPT], planned=classifiers, tolerated=frozenset())
+    return replace(
+        policy,
+        plans={**policy.plans, Stage.PROMPT: StagePlan(uses)},
+        stages={**policy.stages, Stage.PROMPT: stage},
+    )
