@@ -1,0 +1,64 @@
+"""Figures of the validation split: AUC and AP per head, and what a policy would flag.
+
+Duty: measure scores against targets; it trains nothing and chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from training.prompt_safety.rows import HEADS, Row
+
+JIGSAW_HEADS: Final = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
+
+
+def auc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve, ties counted half."""
+    if positive.all() or not positive.any():
+        return float("nan")
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    wins = ranks[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
+    return float(wins / (positive.sum() * (~positive).sum()))
+
+
+def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Precision averaged over the positives, in falling order of score."""
+    if not positive.any():
+        return float("nan")
+    hits = positive[np.argsort(-scores, kind="stable")]
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits].mean())
+
+
+def known(rows: Sequence[Row], head: str) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the rows that know a head, and whether each is positive (target of a half or more)."""
+    places = np.array([at for at, row in enumerate(rows) if head in row.targets], int)
+    return places, np.array([rows[at].targets[head] >= 0.5 for at in places], bool)
+
+
+def tell_heads(rows: Sequence[Row], scores: np.ndarray) -> None:
+    """One line a head, over all sources that know it."""
+    print(f"{'head':24}{'rows':>7}{'pos':>6}{'AUC':>8}{'AP':>8}")
+    for column, head in enumerate(HEADS):
+        places, positive = known(rows, head)
+        of = scores[places, column]
+        print(
+            f"{head:24}{len(places):7}{positive.sum():6}{auc(of, positive):8.4f}"
+            f"{average_precision(of, positive):8.4f}"
+        )
+
+
+def tell_jigsaw(rows: Sequence[Row], scores: np.ndarray) -> float:
+    """The six heads on the Jigsaw rows alone; returns their mean AUC."""
+    own = np.array([at for at, row in enumerate(rows) if row.source == "jigsaw"])
+    found = []
+    for head in JIGSAW_HEADS:
+        positive = np.array([rows[at].targets[head] >= 0.5 for at in own])
+        found.append(auc(scores[own, HEADS.index(head)], positive))
+        print(f"jigsaw {head:20}{positive.sum():5} of {len(own)}  AUC {found[-1]:.4f}")
+    print(f"jigsaw mean AUC {np.mean(found):.4f}")
+    return float(np.mean(found))
