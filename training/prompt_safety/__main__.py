@@ -24,7 +24,13 @@ def main() -> None:
         default=Path("benchmarks/prompts"),
         help="folder with *.jsonl whose texts are dropped",
     )
-    parser.add_argument("--samples", type=int, default=260_000, help="rows drawn, repetitions included")
+    parser.add_argument("--samples", type=int, default=160_000, help="rows drawn, repetitions included")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=float("inf"),
+        help="end sooner, the learning rate falling with the time; the weights then follow the machine",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rate", type=float, default=1.2e-4)
     parser.add_argument("--decay", type=float, default=0.85, help="learning rate of a layer by the one above")
@@ -37,7 +43,9 @@ def main() -> None:
     if args.measure_only:
         network = load(checkpoint)
     else:
-        settings = Settings(args.samples, args.seed, args.rate, args.decay, args.frozen, args.start)
+        settings = Settings(
+            args.samples, args.seed, args.rate, args.decay, args.frozen, args.minutes, args.start
+        )
         network = fit(whole, settings, checkpoint)
     scores = logits_of(network, [row.text for row in whole.validation])
     tell_heads(whole.validation, scores)

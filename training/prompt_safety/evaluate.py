@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from training.prompt_safety.rows import HEADS, Row
+from training.prompt_safety.rows import HEADS, MODERATION, Row
 
 JIGSAW_HEADS: Final = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 
@@ -62,3 +62,14 @@ def tell_jigsaw(rows: Sequence[Row], scores: np.ndarray) -> float:
         print(f"jigsaw {head:20}{positive.sum():5} of {len(own)}  AUC {found[-1]:.4f}")
     print(f"jigsaw mean AUC {np.mean(found):.4f}")
     return float(np.mean(found))
+
+
+def tell_prompts(rows: Sequence[Row], scores: np.ndarray) -> None:
+    """Per source: how many rows, and quantiles of the highest score among the moderation heads."""
+    highest = scores[:, : len(MODERATION)].max(axis=1)
+    sources = np.array([row.source for row in rows])
+    print(f"{'source':24}{'rows':>6}{'>=.35':>8}{'>=.6':>8}{'>=.85':>8}{'median':>8}{'99 %':>8}")
+    for source in dict.fromkeys(sources):
+        of = highest[sources == source]
+        shares = "".join(f"{(of >= edge).mean():8.4f}" for edge in (0.35, 0.6, 0.85))
+        print(f"{source:24}{len(of):6}{shares}{np.median(of):8.3f}{np.quantile(of, 0.99):8.3f}")

@@ -67,9 +67,7 @@ class Grammar:
             for name, values in {**_slots(), **words}.items()
         }
         frames = [frame for path in sorted(FOLDER.glob("*.txt")) for frame in _frames(path)]
-        self._frames = [
-            frame for frame in frames if _is_later(frame.line, VALIDATION_FRAMES) == validation
-        ]
+        self._frames = [frame for frame in frames if _is_later(frame.line, VALIDATION_FRAMES) == validation]
         self._sentences: dict[str, list[str]] = {}
         for frame in self._frames:
             if frame.style in ("opener", "neutral", "dark", "tender", "closer"):
@@ -137,8 +135,11 @@ class Grammar:
         body += self._some("tender", self._random.choice((0, 0, 1)))
         self._random.shuffle(body)
         if frame is not None:
-            same = [other.line for other in self._frames if other.style == "story" and
-                    other.labels == frame.labels]
+            same = [
+                other.line
+                for other in self._frames
+                if other.style == "story" and other.labels == frame.labels
+            ]
             harm = [frame.line, *self._random.choices(same, k=self._random.choice((0, 0, 1, 2)))]
             if any(not self._slots.get(slot) for line in harm for slot in re.findall(r"\{(\w+)\}", line)):
                 return

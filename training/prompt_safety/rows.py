@@ -87,11 +87,11 @@ def text_hash(text: str) -> str:
 def held_out(data: Path, prompts: Path) -> dict[str, frozenset[str]]:
     """Hashes of texts that must not be trained on: the evaluation sets' and those of `prompts/*.jsonl`."""
     lines = gzip.decompress((data / "heldout_hashes.txt.gz").read_bytes()).decode().split()
-    own = set()
+    own: set[str] = set()
     for path in sorted(prompts.glob("*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
             if line.strip():
-                own.add(text_hash(json.loads(line)["text"]))
+                own |= {text_hash(value) for value in json.loads(line).values() if isinstance(value, str)}
     return {"evaluation set": frozenset(lines), "benchmarks/prompts": frozenset(own)}
 
 

@@ -37,6 +37,7 @@ class Settings:
     rate: float
     decay: float
     frozen: int
+    minutes: float = float("inf")
     start: Path | None = None
 
 
@@ -53,7 +54,10 @@ def fit(corpus: Corpus, settings: Settings, target: Path) -> PromptSafetyNetwork
     seen, losses, started, told, saved = 0, [], time.monotonic(), 0, 0
     network.train()
     for ids, mask, targets, known in _batches(corpus, settings):
-        pace = _schedule(seen / settings.samples)
+        part = max(seen / settings.samples, (time.monotonic() - started) / 60 / settings.minutes)
+        if part >= 1:
+            break
+        pace = _schedule(part)
         for group, base in zip(optimiser.param_groups, bases, strict=True):
             group["lr"] = base * pace
         with _precision():
@@ -68,7 +72,9 @@ def fit(corpus: Corpus, settings: Settings, target: Path) -> PromptSafetyNetwork
         losses.append(float(loss.detach()))
         if seen - told >= 10_000:
             took = time.monotonic() - started
-            print(f"{seen} samples, {seen / took:.0f} a second, loss {np.mean(losses[-150:]):.4f}", flush=True)
+            print(
+                f"{seen} samples, {seen / took:.0f} a second, loss {np.mean(losses[-150:]):.4f}", flush=True
+            )
             told = seen
         if seen - saved >= 50_000:
             save(network, target)

@@ -9,8 +9,9 @@ import pytest
 
 from classifiers import taxonomy
 from classifiers.protocol import ClassifierConfigError
-from classifiers.text.encoder import MAX_CHARACTERS, SentenceEncoder, TextTooLong
+from classifiers.text.encoder import SentenceEncoder
 from classifiers.text.prototypes import PrototypesClassifier, shipped_examples
+from classifiers.text.windows import MAX_CHARACTERS, TextTooLong
 
 OWN = {
     "custom/fishing": {

@@ -1,1 +1,1 @@
-"""Sentences written for this project, with slots: what the public sets lack, each harm beside its harmless twin."""
+"""Sentences with slots, written for this project: each harm stands beside a harmless twin."""

@@ -1,0 +1,247 @@
+"""The embedded default: is this prompt sexual, hateful, violent, about self-harm, or illicit?
+
+Duty: the trained model's place, its pins, its heads as categories. MiniLM fine-tuned for this project
+(`training/prompt_safety`) with two sets of heads: the taxonomy's categories, and Detoxify's seven, which
+`heads` gives for evaluation. Scores are calibrated per head on texts that training never saw.
+
+Licence: Apache-2.0; the data sets and their licences stand in the model's card, `models/prompt-safety`.
+Blind spots: English only; a harmless text whose picture offends; meaning that needs the world or the history
+of a conversation; new slang; names of real people. It is one small model: it errs, and a policy decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from classifiers.options import parse_options
+from classifiers.protocol import ClassifierCard, ClassifierConfigError
+from classifiers.signals import Modality, Signal, Span
+from classifiers.text.occlusion import offending_spans
+from classifiers.text.windows import OnnxEngine, Window, WindowTokenizer, run
+from classifiers.weights import file_sha256
+
+KIND: Final = "prompt-safety"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "prompt-safety"
+"""Beside the checkout; another place is the option `model`."""
+
+SHA256SUMS: Final = "0000000000000000000000000000000000000000000000000000000000000000"
+"""sha256 of the shipped `SHA256SUMS`, which lists the files' own."""
+
+LABELS: Final[Mapping[str, str]] = {
+    "sexual": "sexual",
+    "hate": "hate",
+    "hate/threatening": "hate/threatening",
+    "harassment": "harassment",
+    "harassment/threatening": "harassment/threatening",
+    "self-harm": "self-harm",
+    "violence": "violence",
+    "violence/graphic": "violence/graphic",
+    "illicit": "illicit",
+    "illicit/violent": "illicit/violent",
+    "toxicity": "toxicity",
+}
+"""Head → category. Detoxify's other heads would say the same thing twice; `heads` gives them all."""
+
+SPAN_FROM: Final = 0.35
+"""Spans are looked for from this score on: below it nobody would cut anything."""
+
+Scores = npt.NDArray[np.float32]
+
+
+class PromptSafetyOptions(BaseModel):
+    """`model` is a folder made by `training.prompt_safety.export`; without it, the embedded one.
+
+    `sha256` is that of the folder's `SHA256SUMS`, and required with `model`. `spans: false` saves the search
+    for the words to cut.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Path | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    spans: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    tokenizer: WindowTokenizer
+    engine: OnnxEngine
+    heads: tuple[str, ...]
+    slope: Scores
+    offset: Scores
+
+
+class PromptSafetyClassifier:
+    """Emits one signal per category and text; the highest-scoring window of a long text counts."""
+
+    def __init__(self, name: str, folder: Path, sums_sha256: str, *, spans: bool) -> None:
+        self._name = name
+        self._folder = folder
+        self._sums_sha256 = sums_sha256
+        self._spans = spans
+        self._card = ClassifierCard(
+            name=name,
+            kind=KIND,
+            revision=f"sums-{sums_sha256[:16]}",
+            modality=Modality.TEXT,
+            categories=frozenset(LABELS.values()),
+            languages=("en",),
+            licence="Apache-2.0",
+            calibrated=True,
+            description="MiniLM trained for this project on public sets and written templates.",
+            weights_sha256=sums_sha256,
+        )
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> PromptSafetyClassifier:
+        """Build from settings; loads nothing yet.
+
+        Raises:
+            ClassifierConfigError: a wrong option, a folder without model, or one without its `sha256`.
+        """
+        parsed = parse_options(PromptSafetyOptions, name, KIND, options)
+        if parsed.model is not None and parsed.sha256 is None:
+            raise ClassifierConfigError(
+                f"classifier {name!r}, option sha256: give the sha256 of the SHA256SUMS in {parsed.model}"
+            )
+        folder = parsed.model or FOLDER
+        if not (folder / "SHA256SUMS").is_file():
+            raise ClassifierConfigError(
+                f"classifier {name!r}: no model in {folder}; check out models/prompt-safety whole "
+                "(training/prompt_safety makes it anew), or name its folder with the option model"
+            )
+        return cls(name, folder, (parsed.sha256 or SHA256SUMS).lower(), spans=parsed.spans)
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is."""
+        return self._card
+
+    def warmup(self) -> None:
+        """Check and load the model, and run once.
+
+        Raises:
+            ClassifierConfigError: a file is missing or not the pinned one.
+        """
+        self.classify(["a red apple"])
+
+    def classify(self, batch: Sequence[str]) -> list[tuple[Signal, ...]]:
+        """Return every category's signal for each text.
+
+        Raises:
+            TextTooLong: a text of more than `windows.MAX_CHARACTERS`.
+        """
+        answers = []
+        for text, windows, scores in self._scored(batch):
+            worst = windows[int(scores[:, self._columns].max(axis=1).argmax())]
+            answers.append(self._signals(text, worst, scores.max(axis=0)))
+        return answers
+
+    def heads(self, batch: Sequence[str]) -> list[dict[str, float]]:
+        """Every head's calibrated score in [0, 1] for each text: the taxonomy's and Detoxify's seven.
+
+        For evaluation; Detoxify's are named as its library names them. Raises as `classify`.
+        """
+        names = self._model.heads
+        return [
+            dict(zip(names, map(float, scores.max(axis=0)), strict=True))
+            for _, _, scores in self._scored(batch)
+        ]
+
+    def _scored(self, batch: Sequence[str]) -> list[tuple[str, list[Window], Scores]]:
+        """Each text with its windows and their scores, windows × heads."""
+        if not batch:
+            return []
+        windows = [self._model.tokenizer.windows(text) for text in batch]
+        scores = self._scores([window for each in windows for window in each])
+        answers, at = [], 0
+        for text, each in zip(batch, windows, strict=True):
+            answers.append((text, each, scores[at : at + len(each)]))
+            at += len(each)
+        return answers
+
+    def _scores(self, windows: Sequence[Window]) -> Scores:
+        model = self._model
+        logits = run(model.engine, windows, len(model.heads))
+        scores: Scores = 1 / (1 + np.exp(-(logits * model.slope + model.offset)))
+        return scores
+
+    def _signals(self, text: str, worst: Window, scores: Scores) -> tuple[Signal, ...]:
+        spans: tuple[Span, ...] = ()
+        if self._spans and scores[self._columns].max() >= SPAN_FROM:
+            spans = offending_spans(text, worst.start, worst.end, self._highest, stop_below=SPAN_FROM)
+        return tuple(
+            Signal(
+                LABELS[head],
+                float(score),
+                self._card.name,
+                self._card.revision,
+                spans=spans if score >= SPAN_FROM else (),
+            )
+            for head, score in zip(self._model.heads, scores, strict=True)
+            if head in LABELS
+        )
+
+    def _highest(self, texts: Sequence[str]) -> Sequence[float]:
+        """The highest score over the categories, per text; each is shorter than one window."""
+        scores = self._scores([self._model.tokenizer.windows(text)[0] for text in texts])
+        return [float(score) for score in scores[:, self._columns].max(axis=1)]
+
+    @functools.cached_property
+    def _columns(self) -> list[int]:
+        return [at for at, head in enumerate(self._model.heads) if head in LABELS]
+
+    @functools.cached_property
+    def _model(self) -> _Loaded:
+        files = _checked(self._name, self._folder, self._sums_sha256)
+        calibration: dict[str, Any] = json.loads(files["calibration.json"].read_text("utf-8"))
+        heads = tuple(calibration["heads"])
+        missing = sorted(set(LABELS) - set(heads))
+        if missing:
+            raise ClassifierConfigError(
+                f"classifier {self._name!r}: the model has no head {', '.join(missing)}; train it anew"
+            )
+        return _Loaded(
+            WindowTokenizer(files["tokenizer.json"]),
+            OnnxEngine(files["model.onnx"]),
+            heads,
+            np.array(calibration["slope"], np.float32),
+            np.array(calibration["offset"], np.float32),
+        )
+
+
+def _checked(name: str, folder: Path, sums_sha256: str) -> dict[str, Path]:
+    """The files that `SHA256SUMS` lists, each with exactly that content, and the list itself as pinned.
+
+    Raises:
+        ClassifierConfigError: anything missing or other than pinned.
+    """
+    sums = folder / "SHA256SUMS"
+    if file_sha256(sums) != sums_sha256:
+        raise ClassifierConfigError(
+            f"classifier {name!r}: {sums} is not the pinned one; "
+            "check the model out anew, or pin another with the options model and sha256"
+        )
+    listed = {}
+    for line in sums.read_text("utf-8").splitlines():
+        digest, _, file = line.partition("  ")
+        path = folder / file
+        if not path.is_file() or file_sha256(path) != digest:
+            raise ClassifierConfigError(
+                f"classifier {name!r}: {path} is missing or not the one that SHA256SUMS lists; "
+                "check the model out anew"
+            )
+        listed[file] = path
+    for file in ("model.onnx", "tokenizer.json", "calibration.json"):
+        if file not in listed:
+            raise ClassifierConfigError(f"classifier {name!r}: {sums} lists no {file}; train it anew")
+    return listed

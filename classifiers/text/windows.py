@@ -1,0 +1,132 @@
+"""Texts as token windows, and windows as batches: what every BERT-like classifier here does before its graph.
+
+Duty: tokenise, cut long texts into overlapping windows so that nothing is skipped, group windows of similar
+length so that little is padded, and open an ONNX graph on one thread. It knows no model and no category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.characters import MAX_READABLE
+
+WINDOW_TOKENS: Final = 126  # with [CLS] and [SEP] 128, the length that the model was trained for
+STRIDE_TOKENS: Final = 94  # a quarter of each window is seen again in the next
+MAX_CHARACTERS: Final = MAX_READABLE
+_BATCH_TOKENS: Final = 2048
+_CLS: Final = 101
+_SEP: Final = 102
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+Ids: TypeAlias = npt.NDArray[np.int64]
+Engine: TypeAlias = Callable[[Ids, Ids], Vectors]
+"""`engine(ids, mask)`: rows × tokens int64 each → rows × outputs float32."""
+
+
+class TextTooLong(ValueError):
+    """The text exceeds `MAX_CHARACTERS`; it is refused rather than judged in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a text: its token ids (no special tokens) and its characters `[start, end)`."""
+
+    ids: Sequence[int]
+    start: int
+    end: int
+
+
+class WindowTokenizer:
+    """A `tokenizer.json` that makes windows; a BERT vocabulary with [CLS] and [SEP] in their usual places."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_file(str(path))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def windows(self, text: str) -> list[Window]:
+        """The text in overlapping windows of at most `WINDOW_TOKENS`; one window when it fits.
+
+        Raises:
+            TextTooLong: over `MAX_CHARACTERS`.
+        """
+        if len(text) > MAX_CHARACTERS:
+            raise TextTooLong(f"over {MAX_CHARACTERS} characters")
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = encoding.ids
+        if len(ids) <= WINDOW_TOKENS:
+            return [Window(ids, 0, len(text))]
+        last = len(ids) - WINDOW_TOKENS
+        offsets = encoding.offsets
+        return [
+            Window(
+                ids[start : start + WINDOW_TOKENS],
+                offsets[start][0],
+                offsets[start + WINDOW_TOKENS - 1][1],
+            )
+            for start in [*range(0, last, STRIDE_TOKENS), last]
+        ]
+
+
+def run(engine: Engine, windows: Sequence[Window], width: int) -> Vectors:
+    """The engine's outputs, windows × `width` float32, in the order given; batches of similar length."""
+    outputs = np.zeros((len(windows), width), np.float32)
+    for places in _batches([len(window.ids) for window in windows]):
+        ids, mask = _padded([windows[place].ids for place in places])
+        outputs[places] = engine(ids, mask)
+    return outputs
+
+
+class OnnxEngine:
+    """A graph of `input_ids` and `attention_mask` on one thread that does not spin while it waits."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, ids: Ids, mask: Ids) -> Vectors:
+        """The graph's first output."""
+        outputs: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        return outputs
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places grouped by length, so that little is padded; each group holds a bounded number of tokens."""
+    group: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        width = lengths[place] + 2
+        if group and (width * (len(group) + 1) > _BATCH_TOKENS or width > lengths[group[0]] + 2 + 16):
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group
+
+
+def _padded(windows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
+    """Token ids with [CLS] and [SEP], padded to a multiple of 8, and the attention mask."""
+    width = max(len(window) for window in windows) + 2
+    width += -width % 8
+    ids = np.zeros((len(windows), width), np.int64)
+    mask = np.zeros((len(windows), width), np.int64)
+    for row, window in enumerate(windows):
+        length = len(window) + 2
+        ids[row, 0], ids[row, length - 1] = _CLS, _SEP
+        ids[row, 1 : length - 1] = window
+        mask[row, :length] = 1
+    return ids, mask

@@ -1,0 +1,75 @@
+"""Checkpoint to model folder: int8 graph, tokenizer, calibration, sums.
+
+python -m training.prompt_safety.export --data ../shared/data --work DIR --to models/prompt-safety
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.text.onnx_export import write_graph
+from classifiers.text.windows import OnnxEngine, WindowTokenizer, run
+from classifiers.weights import file_sha256
+from training.prompt_safety.calibrate import platt
+from training.prompt_safety.corpus import corpus
+from training.prompt_safety.evaluate import tell_heads, tell_jigsaw, tell_prompts
+from training.prompt_safety.network import backbone_folder
+from training.prompt_safety.rows import HEADS
+from training.prompt_safety.train import load
+
+FILES = ("model.onnx", "tokenizer.json", "calibration.json")
+
+
+def main() -> None:
+    """Writes the graph, fits the calibration on the graph's own scores of the validation split, measures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder with the checkpoint")
+    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--held-out", type=Path, default=Path("benchmarks/prompts"))
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args()
+    args.to.mkdir(parents=True, exist_ok=True)
+    write_graph(load(args.work / "prompt-safety.safetensors"), args.to / "model.onnx", "logits", tables=True)
+    shutil.copyfile(backbone_folder() / "tokenizer.json", args.to / "tokenizer.json")
+    rows = corpus(args.data, args.held_out, args.seed).validation
+    logits = scored(args.to, [row.text for row in rows])
+    slope, offset = platt(rows, logits)
+    (args.to / "calibration.json").write_text(
+        json.dumps(
+            {
+                "heads": HEADS,
+                "slope": [round(float(value), 4) for value in slope],
+                "offset": [round(float(value), 4) for value in offset],
+                "fitted": "Platt, per head, on the validation split; both sides weigh the same",
+            },
+            indent=1,
+        )
+        + "\n",
+        "utf-8",
+    )
+    lines = [f"{file_sha256(args.to / name)}  {name}\n" for name in FILES]
+    (args.to / "SHA256SUMS").write_text("".join(lines), "utf-8")
+    print("sha256 of SHA256SUMS:", file_sha256(args.to / "SHA256SUMS"))
+    scores = 1 / (1 + np.exp(-(logits * slope + offset)))
+    tell_heads(rows, scores)
+    tell_jigsaw(rows, scores)
+    tell_prompts(rows, scores)
+
+
+def scored(folder: Path, texts: list[str]) -> np.ndarray:
+    """Logits of a model folder's graph, texts × heads; of a long text, each head's highest window."""
+    tokenizer, engine = WindowTokenizer(folder / "tokenizer.json"), OnnxEngine(folder / "model.onnx")
+    windows = [tokenizer.windows(text) for text in texts]
+    logits = run(engine, [window for each in windows for window in each], len(HEADS))
+    ends = np.cumsum([len(each) for each in windows])
+    return np.stack([part.max(axis=0) for part in np.split(logits, ends[:-1])])
+
+
+if __name__ == "__main__":
+    main()
