@@ -8,7 +8,7 @@ PORT   ?= 8080
 DATA   ?= var
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: install serve test lint types layers unit bench clean help
+.PHONY: install serve test lint types layers unit bench fuzz clean help
 
 help:            ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ unit:
 
 bench: install   ## The gate's cost beside a plain pass-through, in one run
 	$(BIN)/python benchmarks/gate.py
+
+fuzz: install    ## 6,000 hostile uploads: refused or decoded, with CPU time and memory
+	IMAGEGATE_FUZZ_UPLOADS=6000 $(BIN)/python -m pytest tests/faults/test_hostile_uploads.py
+	$(BIN)/python benchmarks/uploads.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from classifiers.protocol import Pixels
+from gateway.imaging.structure import excess
 from gateway.imaging.workers import PixelWorkers, shared_workers
 
 # What Pillow's parsers raise on malformed files (its own documentation names OSError alone; the others come
@@ -103,6 +104,8 @@ def _check_bytes(content: bytes, limits: DecodeLimits) -> None:
         raise ImageRefused("the picture is empty")
     if len(content) > limits.max_bytes:
         raise ImageRefused(f"the picture has {len(content)} bytes; at most {limits.max_bytes} are taken")
+    if (too_many := excess(content)) is not None:
+        raise ImageRefused(f"the picture's file has {too_many}; save it anew")
 
 
 def _check_header(image: Image.Image, limits: DecodeLimits) -> None:
@@ -133,10 +136,11 @@ def _as_rgb(image: Image.Image) -> Pixels:
         grey = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, layer)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
+        # No copy more than needed: at the limit of pixels each one is 67 MB.
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", layer.size, (255, 255, 255))
+        image.paste(layer, mask=layer.getchannel("A"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
 
 
 @functools.cache
