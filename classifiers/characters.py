@@ -1,24 +1,24 @@
 """Characters made readable: what a person sees, in the letters that a matcher knows.
 
-Duty: undo tricks that work on single characters (HTML entities, invisible and bidi characters, compatibility
-forms, overlays, look-alike letters), and remember where every character came from. It knows no words.
+Duty: undo tricks that work on single characters (HTML entities, invisible and bidi characters, text hidden in
+tag characters, compatibility forms, overlays, piled-up marks), and remember where each character came from.
+It knows no words; look-alike letters are the business of `lookalikes`.
 
 Real writing stays itself: joiners in Persian and the Indic scripts, emoji sequences, accents, Russian, Greek
-and CJK text are left alone; look-alikes are folded only in words that mix scripts, or in words made wholly
-of look-alikes inside a text that is otherwise Latin.
+and CJK text are left alone.
 
-Sources: Unicode UTS #39 (confusables, through `confusable-homoglyphs`), UAX #15 (NFKC).
+Sources: Unicode UAX #15 (NFKC).
 """
 
 from __future__ import annotations
 
-import functools
 import html
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from classifiers.lookalikes import LATIN, folded
+from classifiers.mapped import Mapped
 
 MAX_READABLE: Final = 64_000
 """Longest readable form, in characters; one ligature may stand for eighteen letters."""
@@ -26,54 +26,6 @@ MAX_READABLE: Final = 64_000
 
 class TextExpands(ValueError):
     """The text's readable form is longer than `MAX_READABLE`."""
-
-
-@dataclass(slots=True)
-class Mapped:
-    """Characters and, for each, the half-open range of the original that it stands for."""
-
-    chars: list[str]
-    starts: list[int]
-    ends: list[int]
-
-    @classmethod
-    def of(cls, text: str) -> Mapped:
-        """The text itself, each character standing for itself."""
-        return cls(list(text), list(range(len(text))), list(range(1, len(text) + 1)))
-
-    @property
-    def text(self) -> str:
-        """The characters joined."""
-        return "".join(self.chars)
-
-    def put(self, chars: str, start: int, end: int) -> None:
-        """Append characters that all stand for the same range."""
-        for char in chars:
-            self.chars.append(char)
-            self.starts.append(start)
-            self.ends.append(end)
-
-    def replaced(self, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> Mapped:
-        """Replace each match; a replacement stands for the whole range of its match."""
-        text = self.text
-        made, last = Mapped([], [], []), 0
-        for match in pattern.finditer(text):
-            new = replace(match)
-            if new == match.group():
-                continue
-            made.extend(self, last, match.start())
-            made.put(new, self.starts[match.start()], self.ends[match.end() - 1])
-            last = match.end()
-        if last == 0:
-            return self
-        made.extend(self, last, len(text))
-        return made
-
-    def extend(self, other: Mapped, start: int, end: int) -> None:
-        """Append a piece of another one."""
-        self.chars.extend(other.chars[start:end])
-        self.starts.extend(other.starts[start:end])
-        self.ends.extend(other.ends[start:end])
 
 
 # C0/C1 controls but tab and line breaks, soft hyphen, combining grapheme joiner, Arabic letter mark, Hangul
@@ -87,19 +39,16 @@ INVISIBLE: Final = (
 _INVISIBLE_RUN: Final = re.compile(f"[{INVISIBLE}]+")
 _OVERLAY: Final = frozenset(map(chr, [*range(0x0334, 0x0339), *range(0x20D0, 0x20F1)]))
 _ENTITY: Final = re.compile(r"&(?:amp;){0,3}(#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SPACES: Final = frozenset(
     "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
 # Signs whose NFKC form holds letters although nobody hides a word with them.
 _ORDINARY_SIGNS: Final = frozenset("™℠℡№℃℉℻ªº¼½¾²³¹…㏄㎏㎜㎝㎞㎡㎥㎎㎖ŀŉ")
 _JOINING_SCRIPTS: Final = re.compile("[\u0590-\u109f\u1780-\u18af\ua840-\uaaff\ufb1d-\ufdff\ufe70-\ufefc]")
-_CONFUSING_SCRIPTS: Final = re.compile(
-    "[\u0370-\u058f\u13a0-\u13ff\u1c80-\u1c8f\u2c80-\u2cff\ua4d0-\ua4ff\uab70-\uabbf]"
-)
-_LATIN: Final = re.compile("[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]")
-# Latin letters that no language's spelling needs in numbers: phonetic, small capital, squared and circled.
-_ODD_LATIN: Final = re.compile("[ɐ-ʯᴀ-ᶿꜰ-ꟿꬰ-ꭤ\U0001f130-\U0001f189]")
+_TAGGED: Final = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e]{4,}")
+"""Tag characters in a run too long to stand between two letters; behind a black flag they name a region."""
+_FEW_LETTERS: Final = 16
+_PILED_UP: Final = 3
 
 
 def readable(text: str) -> Mapped:
@@ -111,10 +60,15 @@ def readable(text: str) -> Mapped:
     mapped = Mapped.of(text)
     if "&" in text:
         mapped = mapped.replaced(_ENTITY, lambda m: html.unescape(f"&{m[1]};"))
-    mapped = _without_invisible(mapped)
+    mapped = _without_invisible(mapped.replaced(_TAGGED, _spelled_out))
     if mapped.text.isascii():
         return mapped
-    return _folded_lookalikes(_composed(mapped))
+    return folded(_composed(mapped))
+
+
+def _spelled_out(match: re.Match[str]) -> str:
+    """Text hidden in tag characters, which no person sees and a language model reads."""
+    return f" {''.join(chr(ord(char) - 0xE0000) for char in match.group())} "
 
 
 def _without_invisible(mapped: Mapped) -> Mapped:
@@ -137,7 +91,7 @@ def _without_invisible(mapped: Mapped) -> Mapped:
 
 def _composed(mapped: Mapped) -> Mapped:
     """NFKC, cluster by cluster, with overlays and piled-up marks dropped from Latin letters."""
-    made, at, chars = Mapped([], [], []), 0, mapped.chars
+    made, at, chars, piled_up = Mapped([], [], []), 0, mapped.chars, 0
     while at < len(chars):
         if len(made.chars) > MAX_READABLE:
             raise TextExpands
@@ -147,8 +101,28 @@ def _composed(mapped: Mapped) -> Mapped:
         if end == at + 1 and (chars[at].isascii() or chars[at] in _ORDINARY_SIGNS):
             made.put(chars[at], mapped.starts[at], mapped.ends[at])
         else:
-            made.put(_cluster("".join(chars[at:end])), mapped.starts[at], mapped.ends[end - 1])
+            cluster = "".join(chars[at:end])
+            composed = _cluster(cluster)
+            piled_up += end - at > 1 and composed.isascii()
+            made.put(composed, mapped.starts[at], mapped.ends[end - 1])
         at = end
+    return _without_accents(made) if _is_decorated(made, piled_up) else made
+
+
+def _is_decorated(mapped: Mapped, piled_up: int) -> bool:
+    """Whether marks are decoration here: piled up beyond any spelling, or on half of the letters."""
+    if piled_up >= _PILED_UP:
+        return True
+    accented = sum(1 for char in mapped.chars if not char.isascii() and LATIN.match(char))
+    letters = sum(1 for char in mapped.chars if LATIN.match(char))
+    return letters >= _FEW_LETTERS and accented >= letters / 2
+
+
+def _without_accents(mapped: Mapped) -> Mapped:
+    made = Mapped([], [], [])
+    for char, start, end in zip(mapped.chars, mapped.starts, mapped.ends, strict=True):
+        bare = unicodedata.normalize("NFD", char)[0] if LATIN.match(char) else char
+        made.put(bare, start, end)
     return made
 
 
@@ -158,80 +132,11 @@ def _continues(char: str) -> bool:
 
 def _cluster(cluster: str) -> str:
     if len(cluster) == 1 and cluster in _SPACES:
-        return cluster
+        return " "
     bare = "".join(char for char in cluster if char not in _OVERLAY or not cluster[0].isalnum())
     composed = unicodedata.normalize("NFKC", bare)
-    if len(composed) > 1 and len(cluster) > 1 and _LATIN.match(composed):
+    if len(composed) > 1 and len(cluster) > 1 and LATIN.match(composed):
         # What is left uncomposed on a Latin letter is decoration: no spelling in common use needs it.
-        composed = "".join(char for char in composed if unicodedata.category(char) not in ("Mn", "Me"))
+        bare = "".join(char for char in composed if unicodedata.category(char) not in ("Mn", "Me"))
+        composed = bare if len(bare) > 1 else unicodedata.normalize("NFD", bare)[0]
     return composed
-
-
-def _folded_lookalikes(mapped: Mapped) -> Mapped:
-    text = mapped.text
-    if not (_CONFUSING_SCRIPTS.search(text) or _ODD_LATIN.search(text)):
-        return mapped
-    others = sum(1 for _ in _CONFUSING_SCRIPTS.finditer(text))
-    mostly_latin = sum(1 for _ in _LATIN.finditer(text)) > others
-
-    def fold(match: re.Match[str]) -> str:
-        word = match.group()
-        if word.isascii():
-            return word
-        folded = "".join(map(_latin_twin, word))
-        foreign = _CONFUSING_SCRIPTS.search(word) is not None
-        if foreign and (_LATIN.search(word) or (mostly_latin and len(word) > 1 and folded.isascii())):
-            return folded
-        if not foreign and _ODD_LATIN.search(word):
-            return folded
-        return word
-
-    mapped = _fold_enclosed(mapped)
-    made, text, last = Mapped([], [], []), mapped.text, 0
-    for match in _WORD.finditer(text):
-        folded = fold(match)
-        if folded == match.group():
-            continue
-        made.extend(mapped, last, match.start())
-        if len(folded) == len(match.group()):
-            for offset, char in enumerate(folded):
-                place = match.start() + offset
-                made.put(char, mapped.starts[place], mapped.ends[place])
-        else:
-            made.put(folded, mapped.starts[match.start()], mapped.ends[match.end() - 1])
-        last = match.end()
-    made.extend(mapped, last, len(text))
-    return made
-
-
-def _fold_enclosed(mapped: Mapped) -> Mapped:
-    """Squared and circled capitals (🅺) become letters; one alone, as a blood group, stays."""
-    enclosed = re.compile("[\U0001f130-\U0001f189]{2,}")
-    made, text, last = Mapped([], [], []), mapped.text, 0
-    for match in enclosed.finditer(text):
-        made.extend(mapped, last, match.start())
-        for place in range(match.start(), match.end()):
-            made.put(_latin_twin(text[place]), mapped.starts[place], mapped.ends[place])
-        last = match.end()
-    made.extend(mapped, last, len(text))
-    return made
-
-
-@functools.lru_cache(maxsize=4096)
-def _latin_twin(char: str) -> str:
-    """The ASCII letter that a character passes for, or the character itself."""
-    if char.isascii():
-        return char
-    from anyascii import anyascii
-    from confusable_homoglyphs import confusables
-
-    if _LATIN.match(char) and not _ODD_LATIN.match(char):
-        return char
-    for twin in confusables.confusables_data.get(char, ()):
-        if len(twin["c"]) == 1 and twin["c"].isascii() and twin["c"].isalpha():
-            return str(twin["c"])
-    if _ODD_LATIN.match(char):
-        plain: str = anyascii(char)
-        if len(plain) == 1 and plain.isalpha():
-            return plain
-    return char

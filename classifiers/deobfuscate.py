@@ -1,7 +1,7 @@
-"""Words made matchable: leetspeak, spelled-out letters, stretched letters, encoded runs.
+"""Words made matchable: leetspeak, spelled-out and stretched letters put right, encoded runs decoded.
 
 Duty: undo tricks that work on words, each linear in the text, each leaving ordinary prompts alone ("R2-D2",
-"1980s", "50mm f/1.4", "U.S.A."). What comes out is for matching, never for showing. It knows no word list.
+"1980s", "50mm f/1.4", "U.S.A."). What comes out is for matching, never for showing. It knows no category.
 """
 
 from __future__ import annotations
@@ -13,26 +13,9 @@ import functools
 import re
 from typing import Final
 
-from classifiers.characters import Mapped
+from classifiers import leetspeak, spelled, vocabulary
+from classifiers.mapped import Mapped
 
-_LEET: Final = str.maketrans("013457@$!|€£", "oieastasilel")
-_TOKEN: Final = re.compile(r"[^\s,;:()\[\]{}<>\"“”/\\]+")
-_INNER_LEET: Final = re.compile(r"[^\W\d_][013457@$!|€]+[^\W\d_]")
-_LEADING_LEET: Final = re.compile(r"[@$0345]([a-z]{2,})")
-# What one ordinary digit carries behind it: "5mm", "3girls", "4ever".
-_AFTER_NUMBERS: Final = """
-st nd rd th mm cm km ft px kg am pm mp in ml gb mb tb hz ghz mhz girl girls boy boys ever some way
-day days year years men man women people person persons min mins sec secs hour hours hr hrs up chan
-iso fps bit inch lens ply star door panel tone wheel seater
-"""
-_TRAILING_LEET: Final = re.compile(r"[a-z][a-z][@$]+$|[a-z]\${2,}$")
-_SPELLED: Final = re.compile(r"(?<![\w*.\-])[^\W_](?:([ ._*+~|\-])[^\W_])(?:\1[^\W_])+(?![\w*])")
-_ABBREVIATION: Final = re.compile(r"(?:[A-Z]\.){2,}[A-Z]?")
-_STRETCH: Final = re.compile(r"([^\W\d_])\1{2,}", re.IGNORECASE)
-_ONE_LETTER: Final = re.compile(r"([^\W\d_])\1*")
-_ROMAN: Final = re.compile(r"[IVXLCDM]+")
-# A stretched letter that English doubles goes back to two, any other to one: "kiiill" → "kill".
-_DOUBLING: Final = frozenset("lsozf")
 _BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{12,}={0,2}")
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Za-z])")
 _MAX_DECODED: Final = 4096
@@ -40,6 +23,7 @@ _PRINTABLE_WORDS: Final = re.compile(r"[\w\s.,;:!?'\"()/+*#&%@$€£=<>\[\]{}|~^
 
 # Frequent words of image prompts and of what is hidden in them; rot13 shows by its words alone.
 _COMMON: Final = """
+the and his her him man men how who was were over until what while
 about above after against anime around artwork beautiful behind beneath between black blood bloody
 blue body bomb breasts bright brown building burning child children city close clothes concept
 corpse crime dark dead death detailed digital dress drawing drugs dying explosion explicit face
@@ -55,9 +39,7 @@ wearing weapon white with without woman women wooden wound wounds young your
 
 def matchable(mapped: Mapped) -> Mapped | None:
     """The readable text with its words un-tricked, or None when there was nothing to undo."""
-    changed = _joined(mapped)
-    changed = changed.replaced(_TOKEN, _unleet)
-    changed = changed.replaced(_TOKEN, _unstretched)
+    changed = spelled.unstretched(leetspeak.unleeted(spelled.joined(mapped), _known()))
     return None if changed is mapped else changed
 
 
@@ -69,41 +51,6 @@ def decoded(text: str) -> Mapped | None:
     if changed is mapped:
         changed = _from_rot13(mapped)
     return None if changed is mapped else changed
-
-
-def _joined(mapped: Mapped) -> Mapped:
-    """ "k i l l" → "kill"; abbreviations such as U.S.A. stay."""
-
-    def join(match: re.Match[str]) -> str:
-        spelled = match.group()
-        if _ABBREVIATION.fullmatch(spelled) or spelled[::2].isdigit():
-            return spelled
-        return spelled[::2]
-
-    return mapped.replaced(_SPELLED, join)
-
-
-def _unleet(match: re.Match[str]) -> str:
-    token = match.group().rstrip(".!?'’")
-    tail = match.group()[len(token) :]
-    if "@" in token and "." in token.rpartition("@")[2]:
-        return match.group()  # a mail address
-    lower = token.lower()
-    leading = _LEADING_LEET.fullmatch(lower)
-    if (
-        (leading and leading[1] not in _after_numbers())
-        or _INNER_LEET.search(lower)
-        or _TRAILING_LEET.search(lower)
-    ):
-        return token.translate(_LEET) + tail
-    return match.group()
-
-
-def _unstretched(match: re.Match[str]) -> str:
-    token = match.group()
-    if _ONE_LETTER.fullmatch(token.rstrip(".!?")) or _ROMAN.fullmatch(token) or token.startswith("www"):
-        return token
-    return _STRETCH.sub(lambda run: run[1] * (2 if run[1].lower() in _DOUBLING else 1), token)
 
 
 def _from_base64(match: re.Match[str]) -> str:
@@ -136,8 +83,9 @@ def _plausible(plain: bytes) -> str:
 
 
 @functools.cache
-def _after_numbers() -> frozenset[str]:
-    return frozenset(_AFTER_NUMBERS.split())
+def _known() -> frozenset[str]:
+    """Frequent words, and what is too short to be told by rot13."""
+    return frozenset((*_COMMON.split(), "sex", "porn", "gun", "guns", "bombs", "kills", "butt"))
 
 
 @functools.cache
@@ -147,18 +95,33 @@ def rot13_words() -> frozenset[str]:
 
 
 def _from_rot13(mapped: Mapped) -> Mapped:
-    """Turn the stretch from the first to the last rot13-looking word; two such words, or one long one."""
+    """Turn the rot13-looking stretch; it shows by two frequent words, or one long one, written in rot13."""
     text, known = mapped.text, rot13_words()
     words = list(re.finditer(r"[A-Za-z]+", text))
     hits = [at for at, word in enumerate(words) if word.group().lower() in known]
     if sum(len(words[at].group()) for at in hits) < 5:
         return mapped
-    # A short word beside a hit belongs to it ("n anxrq jbzna"); plain English around it stays.
-    first, last = words[max(hits[0] - 1, 0)].start(), words[min(hits[-1] + 1, len(words) - 1)].end()
-    turned = codecs.encode(text[first:last], "rot13")
+    first, last = _grown(words, hits[0], hits[-1])
+    start, end = words[first].start(), words[last].end()
+    turned = codecs.encode(text[start:end], "rot13")
     made = Mapped([], [], [])
-    made.extend(mapped, 0, first)
+    made.extend(mapped, 0, start)
     for offset, char in enumerate(turned):
-        made.put(char, mapped.starts[first + offset], mapped.ends[first + offset])
-    made.extend(mapped, last, len(text))
+        made.put(char, mapped.starts[start + offset], mapped.ends[start + offset])
+    made.extend(mapped, end, len(text))
     return made
+
+
+def _grown(words: list[re.Match[str]], first: int, last: int) -> tuple[int, int]:
+    """The stretch with its neighbours that make a likelier word turned than as they stand."""
+
+    def belongs(at: int) -> bool:
+        word = words[at].group().lower()
+        turned = codecs.encode(word, "rot13")
+        return vocabulary.likelier(word, turned) == turned or not vocabulary.is_word(word)
+
+    while first > 0 and belongs(first - 1):
+        first -= 1
+    while last < len(words) - 1 and belongs(last + 1):
+        last += 1
+    return first, last

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from classifiers import deobfuscate
-from classifiers.characters import Mapped, TextExpands, readable
+from classifiers.characters import TextExpands, readable
+from classifiers.mapped import Mapped
 from classifiers.signals import Span
 
 ORIGINAL: Final = "original"
@@ -84,6 +85,12 @@ def views(text: str) -> tuple[View, ...]:
     return tuple(found)
 
 
+def load_tables() -> None:
+    """Read the tables that the views need, which otherwise happens on the first text that needs them."""
+    _looks_tricky("a")
+    deobfuscate.matchable(readable("һ3ll0 w o r l d"))
+
+
 def _add(
     found: list[View], seen: set[str], name: str, mapped: Mapped | None, base: Mapped | None = None
 ) -> None:
@@ -142,7 +149,8 @@ def _quick_look() -> Any:
         r"|[A-Za-z][013457@$!|]+[A-Za-z]"  # leetspeak inside a word
         r"|(?:^|[^0-9A-Za-z])[@$0345][A-Za-z]{2}|[A-Za-z][$@]"  # at its edges
         rf"|(?i:{stretched})"
-        r"|\b[0-9A-Za-z][ ._*+~|\-][0-9A-Za-z][ ._*+~|\-][0-9A-Za-z]\b"  # spelled out
+        r"|[A-Za-z][A-Za-z][013457]{1,4}(?:[^0-9A-Za-z]|$)|(?:^|[^0-9A-Za-z])[013457]{2}[A-Za-z]\b"
+        r"|(?:^|[^0-9A-Za-z])[0-9A-Za-z](?:[ ._*+~|\-][0-9A-Za-z]){2}(?:[^0-9A-Za-z]|$)"  # spelled out
         r"|[0-9A-Za-z+/_\-]{12,}"  # an encoded run
         rf"|\b(?i:{rot13})\b"
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from classifiers.batching import ClassifierFailed
+from classifiers.normalize import load_tables
 from classifiers.protocol import ClassifierCard
 from gateway.audit.checkpoint import Head
 from gateway.audit.reader import RecordFilter
@@ -103,7 +104,7 @@ class Parts:
 
 
 async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> None:
-    """Load every classifier, one after the other.
+    """Load every classifier, one after the other, and the tables of the views.
 
     Not side by side: the model libraries import their parts lazily, and two threads that import at once see
     half-made modules.
@@ -111,6 +112,7 @@ async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> Non
     Raises:
         ConfigurationError: one can't be loaded.
     """
+    load_tables()
     for name, classifier in classifiers.items():
         try:
             await classifier.start()

@@ -50,6 +50,11 @@ def view(text: str, name: str) -> View:
         "שלום עולם",
         "👨‍👩‍👧 family, 🏴󠁧󠁢󠁳󠁣󠁴󠁿 flag, ❤️ heart",
         "a photo… of “x”, 10 m², Acme™",
+        "chapter5, level3, Area51, model3, win11, x64, AK47 toy",
+        "70s disco, 90s anime, 3girls, 2boys, 3x3 grid",
+        "αβγ helix",
+        "a T-shirt with the word Привет",
+        "Đẹp như một bức tranh phong cảnh với những ngọn núi và dòng sông",
     ],
 )
 def test_ordinary_prompts_have_one_view(prompt: str) -> None:
@@ -75,6 +80,10 @@ def test_ordinary_prompts_have_one_view(prompt: str) -> None:
         "&amp;#115;ecret",
         "se\x00cret",
         "sec\U000e0041ret",
+        "\U000e0073\U000e0065\U000e0063\U000e0072\U000e0065\U000e0074",
+        "ѕесrеt",
+        "sεcrετ",
+        "s\u0301\u0308e\u0301\u0308c\u0301\u0308r\u0301\u0308e\u0301\u0308t\u0301\u0308",
     ],
 )
 def test_character_tricks_are_undone(written: str) -> None:
@@ -95,6 +104,16 @@ def test_character_tricks_are_undone(written: str) -> None:
         ("seeeecret", "secret"),
         ("kiiill", "kill"),
         ("séééécrét", "secret"),
+        ("7h3 s3cr37 15 0n 4 l157", "the secret is on a list"),
+        ("a gh057 and 53x", "a ghost and sex"),
+        ("@ m@n h!d!ng @ $3cr37", "a man hiding a secret"),
+        ("k1ll b1ll", "kill bill"),
+        ("t h e m a n h i d e s", "the man hides"),
+        ("t h e   m a n", "the   man"),
+        ("t_h_e m_a_n i_n b.e.d.", "the man in bed"),
+        ("a picture o f a m a n", "a picture of a man"),
+        ("thisss wooooman", "this woman"),
+        ("U S A", "usa"),
     ],
 )
 def test_word_tricks_are_undone_for_matching(written: str, folded: str) -> None:
@@ -109,6 +128,8 @@ def test_encoded_runs_are_decoded_in_place() -> None:
         assert view(f"draw {run} please", "decoded").text == f"draw {hidden} please"
     turned = codecs.encode("a woman with a knife", "rot13")
     assert "woman with a knife" in view(f"picture: {turned}", "decoded").text
+    turned = codecs.encode("the man behind a curtain", "rot13")
+    assert view(f"draw {turned}, please", "decoded").text == "draw the man behind a curtain, please"
 
 
 def test_random_identifiers_are_not_decoded() -> None:
