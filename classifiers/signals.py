@@ -73,8 +73,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """A stage's whole evidence: every signal, every failure, and which classifiers really looked."""
+    """A stage's whole evidence: every signal, every failure, and which classifiers really looked.
+
+    `carried` are signals of an earlier stage of the same request, or of another part of the same input: they
+    count for the locked rules alone.
+    """
 
     signals: tuple[Signal, ...] = ()
     failures: tuple[Failure, ...] = ()
     inspected_by: tuple[str, ...] = ()
+    carried: tuple[Signal, ...] = ()

@@ -43,6 +43,7 @@ _ENTRIES: Final = (
     CategoryEntry("profanity", None, "Coarse language without a target.", _OWN),
     CategoryEntry("injection", None, "Text that tries to steer the gateway's own models.", _OWN),
     CategoryEntry("real-person", None, "Names or depicts an identifiable real person.", _OWN),
+    CategoryEntry("minor", None, "Refers to a person under 18; no violation by itself.", _OWN),
     CategoryEntry("toxicity", None, "Rude or disrespectful comment (Jigsaw's main head).", "Jigsaw"),
 )
 

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from classifiers.protocol import Pixels
+from classifiers.signals import Signal
 from gateway.concurrency import all_or_none
 from gateway.drawing import Anew, Drawing
 from gateway.errors import GenerationFailed
@@ -75,9 +76,18 @@ class ImageStage:
         self._drawing = drawing
 
     async def run(
-        self, request: ImageRequest, prompt: str, pictures: Sequence[Picture], policy: Policy, trail: Trail
+        self,
+        request: ImageRequest,
+        prompt: str,
+        pictures: Sequence[Picture],
+        policy: Policy,
+        trail: Trail,
+        *,
+        carried: tuple[Signal, ...] = (),
     ) -> tuple[JudgedPicture, ...]:
         """Return one judged picture per place, in order; the trail's coverage says how much was seen.
+
+        `carried` is the prompt's evidence for the locked rules.
 
         Raises:
             GenerationFailed: a picture can't be decoded or has another size than was asked for.
@@ -85,7 +95,7 @@ class ImageStage:
         """
         places = [JudgedPicture(i, request.seed + i, p, None, None) for i, p in enumerate(pictures)]
         drawn_in_s = trail.elapsed_s  # the prompt's judgement included: rather too long than too short
-        judged = await self._looked_at(places, request, policy, trail)
+        judged = await self._looked_at(places, request, policy, trail, carried)
         seen = list(judged)
         for attempt in range(1, policy.max_regenerations + 1):
             started_s = trail.elapsed_s
@@ -96,7 +106,7 @@ class ImageStage:
             redrawn = await self._redrawn(again, request, prompt, trail, attempt=attempt, left_s=left_s)
             if not redrawn:
                 break
-            fresh = await self._looked_at(redrawn, request, policy, trail)
+            fresh = await self._looked_at(redrawn, request, policy, trail, carried)
             drawn_in_s = trail.elapsed_s - started_s
             seen += fresh
             by_index = {one.index: one for one in fresh}
@@ -105,12 +115,23 @@ class ImageStage:
         return tuple(judged)
 
     async def _looked_at(
-        self, places: Iterable[JudgedPicture], request: ImageRequest, policy: Policy, trail: Trail
+        self,
+        places: Iterable[JudgedPicture],
+        request: ImageRequest,
+        policy: Policy,
+        trail: Trail,
+        carried: tuple[Signal, ...],
     ) -> list[JudgedPicture]:
-        return list(await all_or_none([self._one(place, request, policy, trail) for place in places]))
+        judging = [self._one(place, request, policy, trail, carried) for place in places]
+        return list(await all_or_none(judging))
 
     async def _one(
-        self, place: JudgedPicture, request: ImageRequest, policy: Policy, trail: Trail
+        self,
+        place: JudgedPicture,
+        request: ImageRequest,
+        policy: Policy,
+        trail: Trail,
+        carried: tuple[Signal, ...],
     ) -> JudgedPicture:
         if policy.plan(Stage.IMAGE).skipped_reason is not None:
             as_asked = place.picture.mime == f"image/{request.output_format.value}"
@@ -118,7 +139,12 @@ class ImageStage:
         pixels = await _pixels(place.picture, request)
         decision = require_measured(
             await self._judge.picture(
-                pixels, policy=policy, trail=trail, index=place.index, attempt=place.attempts
+                pixels,
+                policy=policy,
+                trail=trail,
+                index=place.index,
+                attempt=place.attempts,
+                carried=carried,
             )
         )
         return replace(place, pixels=pixels, decision=decision)

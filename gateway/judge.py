@@ -51,8 +51,19 @@ class Judge:
         self._measurers = measurers
         self._reading = asyncio.Semaphore(1)  # several threads at once would starve the event loop
 
-    async def text(self, text: str, *, policy: Policy, trail: Trail, stage: Stage = Stage.PROMPT) -> Decision:
+    async def text(
+        self,
+        text: str,
+        *,
+        policy: Policy,
+        trail: Trail,
+        stage: Stage = Stage.PROMPT,
+        carried: tuple[Signal, ...] = (),
+    ) -> Decision:
         """Judge a text in every view; the strictest view counts, and all scores are recorded.
+
+        `carried` is what other parts of the same request showed that counts for the locked rules
+        (`policies.locks.carried_from`).
 
         Raises:
             RequestInvalid: the text has no readable form.
@@ -65,7 +76,8 @@ class Judge:
         answers = await self._ask_all([(use, view.text) for use in plan.classifiers for view in seen])
         origins = list(seen) * len(plan.classifiers)
         answers = [_in_original(answer, view) for answer, view in zip(answers, origins, strict=True)]
-        return self._decide(answers, policy, stage, trail, started_ns, text=text)
+        findings = _findings(answers, carried)
+        return self._decide(findings, policy, stage, trail, started_ns, text=text)
 
     async def picture(
         self,
@@ -76,13 +88,14 @@ class Judge:
         index: int,
         preview: bool = False,
         attempt: int = 0,
+        carried: tuple[Signal, ...] = (),
     ) -> Decision:
-        """Judge one picture's raw pixels (H × W × 3 uint8). Raises as `text`."""
+        """Judge one picture's raw pixels (H × W × 3 uint8). `carried` and what is raised: as for `text`."""
         started_ns = time.monotonic_ns()
         plan = policy.plan(Stage.IMAGE)
         answers = await self._ask_all([(use, pixels) for use in plan.classifiers])
-        place = PicturePlace(index, preview, attempt)
-        return self._decide(answers, policy, Stage.IMAGE, trail, started_ns, place=place)
+        findings, place = _findings(answers, carried), PicturePlace(index, preview, attempt)
+        return self._decide(findings, policy, Stage.IMAGE, trail, started_ns, place=place)
 
     async def _seen(self, text: str) -> tuple[View, ...]:
         """Return the views of a text; a long one is read in a thread, so that it holds nobody else up."""
@@ -113,7 +126,7 @@ class Judge:
 
     def _decide(
         self,
-        answers: Sequence[_Answer],
+        findings: Findings,
         policy: Policy,
         stage: Stage,
         trail: Trail,
@@ -122,7 +135,6 @@ class Judge:
         text: str | None = None,
         place: PicturePlace | None = None,
     ) -> Decision:
-        findings = _findings(answers)
         try:
             decision = policy.decide(stage, findings, new_id())
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -163,9 +175,9 @@ def _in_original(answer: _Answer, view: View) -> _Answer:
     )
 
 
-def _findings(answers: Sequence[_Answer]) -> Findings:
+def _findings(answers: Sequence[_Answer], carried: tuple[Signal, ...]) -> Findings:
     failures = tuple(dict.fromkeys(a.failure for a in answers if a.failure is not None))
     failed = {failure.classifier for failure in failures}
     looked = dict.fromkeys(a.classifier for a in answers if a.classifier not in failed)
     signals = tuple(signal for a in answers for signal in a.signals)
-    return Findings(signals, failures, tuple(looked))
+    return Findings(signals, failures, tuple(looked), carried)

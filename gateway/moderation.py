@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from classifiers.protocol import ClassifierCard
-from classifiers.signals import Modality
+from classifiers.signals import Modality, Signal
 from gateway.concurrency import all_or_none
 from gateway.errors import RequestInvalid, StageTimeout
 from gateway.image_stage import coverage_of
@@ -21,6 +21,7 @@ from gateway.ports import AuditLog
 from gateway.requests import Caller
 from gateway.trail import Observer, Trail
 from policies.decision import Action, Decision, Stage
+from policies.locks import carried_from
 from policies.policy import Policy
 
 _MODALITY = {Stage.PROMPT: Modality.TEXT, Stage.IMAGE: Modality.IMAGE}
@@ -87,21 +88,31 @@ class Moderator:
         return tuple(answers)
 
     async def _one(self, one: ModerationInput, policy: Policy, trail: Trail) -> Moderation:
-        texts = [self._judge.text(text, policy=policy, trail=trail) for text in one.texts]
-        pictures = [self._picture(content, i, policy, trail) for i, content in enumerate(one.images)]
-        decisions = [require_measured(decision) for decision in await all_or_none(texts + pictures)]
+        # The parts belong together: what one shows for the locked rules counts for those after it.
+        carried: tuple[Signal, ...] = ()
+        decisions: list[Decision] = []
+        for text in one.texts:
+            decision = require_measured(
+                await self._judge.text(text, policy=policy, trail=trail, carried=carried)
+            )
+            carried = carried_from(decision.findings)
+            decisions.append(decision)
+        pictures = [self._picture(content, i, policy, trail, carried) for i, content in enumerate(one.images)]
+        decisions += [require_measured(decision) for decision in await all_or_none(pictures)]
         return Moderation(
             tuple((_MODALITY[decision.stage], decision) for decision in decisions), self._covered(decisions)
         )
 
-    async def _picture(self, content: bytes, index: int, policy: Policy, trail: Trail) -> Decision:
+    async def _picture(
+        self, content: bytes, index: int, policy: Policy, trail: Trail, carried: tuple[Signal, ...]
+    ) -> Decision:
         if policy.plan(Stage.IMAGE).skipped_reason is not None:
             raise RequestInvalid("The policy in force judges no pictures; send texts only.", param="input")
         try:
             pixels = await decode(content)
         except ImageRefused as error:
             raise RequestInvalid(f"The picture was refused: {error.reason}", param="input") from error
-        return await self._judge.picture(pixels, policy=policy, trail=trail, index=index)
+        return await self._judge.picture(pixels, policy=policy, trail=trail, index=index, carried=carried)
 
     def _covered(self, decisions: Sequence[Decision]) -> dict[Modality, frozenset[str]]:
         covered: dict[Modality, frozenset[str]] = {}

@@ -28,6 +28,7 @@ from gateway.requests import ImageRequest
 from gateway.rewrite_stage import RewriteStage
 from gateway.trail import Observer, Trail
 from policies.decision import Action, Decision, Stage
+from policies.locks import carried_from
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
 
@@ -89,11 +90,13 @@ class Pipeline:
         prompt = rewrite.trace.prompt if rewrite and rewrite.trace else request.prompt
 
         # 3. Draw; whoever listens gets progress and previews that were judged.
-        previews = Previews(self._judge, request, policy, trail, emit) if emit else None
+        carried = carried_from(decision.findings)
+        previews = Previews(self._judge, request, policy, trail, emit, carried) if emit else None
         pictures = await self._drawing.run(request, prompt, trail, previews)
 
-        # 4. Judge every picture; one that the policy wants anew is drawn and judged again.
-        judged = await self._images.run(request, prompt, pictures, policy, trail)
+        # 4. Judge every picture, beside what the prompt told the locked rules; one that the policy wants anew
+        #    is drawn and judged again.
+        judged = await self._images.run(request, prompt, pictures, policy, trail, carried=carried)
 
         # 5. Encode what is allowed, once, and deliver: every record is durable before it leaves.
         ready = await prepare(request, judged, trail.coverage)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from classifiers.protocol import Pixels
+from classifiers.signals import Signal
 from gateway.concurrency import all_or_none
 from gateway.imaging.blur import blur
 from gateway.imaging.encode import encode_off_loop
@@ -24,13 +25,17 @@ from policies.policy import Policy
 
 @dataclass(slots=True)
 class Previews:
-    """Shows one request's progress through `emit`; `rounds` counts the previews shown so far."""
+    """Shows one request's progress through `emit`; `rounds` counts the previews shown so far.
+
+    `carried` is the prompt's evidence for the locked rules.
+    """
 
     judge: Judge
     request: ImageRequest
     policy: Policy
     trail: Trail
     emit: Callable[[StreamEvent], Awaitable[None]]
+    carried: tuple[Signal, ...] = ()
     rounds: int = field(default=0, init=False)
 
     async def show(self, progress: Progress) -> None:
@@ -50,7 +55,12 @@ class Previews:
         decision = None
         if self.policy.plan(Stage.IMAGE).skipped_reason is None:
             decision = await self.judge.picture(
-                pixels, policy=self.policy, trail=self.trail, index=index, preview=True
+                pixels,
+                policy=self.policy,
+                trail=self.trail,
+                index=index,
+                preview=True,
+                carried=self.carried,
             )
         hidden = decision is None or decision.action is not Action.ALLOW
         shown = blur(pixels) if hidden else pixels

@@ -79,7 +79,8 @@ class AuditSection(BaseModel):
 
 
 def _embedded_classifiers() -> dict[str, ComponentSettings]:
-    return {name: ComponentSettings(type=name) for name in ("wordlist", "prototypes", "opennsfw")}
+    names = ("wordlist", "prototypes", "minor-cues", "opennsfw")
+    return {name: ComponentSettings(type=name) for name in names}
 
 
 def _embedded_generators() -> dict[str, ComponentSettings]:

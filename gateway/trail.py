@@ -249,8 +249,11 @@ class Trail:
 
 
 def decision_fields(decision: Decision) -> dict[str, Json]:
-    """Return the public fields of a decision: integers and words only, nothing personal."""
-    return {
+    """Return the public fields of a decision: integers and words only, nothing personal.
+
+    `carried` stands there only when evidence of another part of the request counted for the locked rules.
+    """
+    fields: dict[str, Json] = {
         "action": decision.action.word,
         "degraded": decision.degraded,
         "failed_closed": decision.failed_closed,
@@ -266,6 +269,9 @@ def decision_fields(decision: Decision) -> dict[str, Json]:
         "shadow": [_rule_fields(hit) for hit in decision.shadow],
         "verdict": decision.verdict.word,
     }
+    if decision.findings.carried:
+        fields["carried"] = _score_fields(decision.findings.carried)
+    return fields
 
 
 def model_fields(model: ModelIdentity) -> dict[str, Json]:

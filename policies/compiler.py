@@ -148,13 +148,22 @@ def _locked_rule(lock: Lock) -> CompiledRule:
         locked=True,
         condition=compile_lock(lock),
         keys=frozenset(lock_key(family) for family in lock.families),
+        category=lock.category,
     )
 
 
 def _uncovered_locked(context: CheckContext) -> tuple[str, ...]:
-    """Name what nobody measures: the lock is there, and blind. A skipped stage is blind to all of it."""
+    """Name what nobody measures: the lock is there, and blind. A skipped stage is blind to all of it.
+
+    What a lock makes of several families is measured where all of them are.
+    """
     lacking = []
     for stage, _path, _written in context.stages():
         cards = context.cards_at(stage)
-        lacking += [f"{stage.value}: {family}" for family in LOCKED_FAMILIES if not covers(cards, family)]
+        made = {lock.category for lock in LOCKS if all(covers(cards, family) for family in lock.families)}
+        lacking += [
+            f"{stage.value}: {family}"
+            for family in LOCKED_FAMILIES
+            if family not in made and not covers(cards, family)
+        ]
     return tuple(lacking)

@@ -6,7 +6,7 @@ asks for *at least* a severity, and `any` and `all` keep that; there is nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from classifiers.taxonomy import is_within
 from policies.decision import Severity
@@ -32,8 +32,8 @@ def leaf_key(leaf: ConditionDocument) -> str:
 
 
 def compile_lock(lock: Lock) -> Condition:
-    """Return the closure of a lock: every family at low, by the locks' own edges."""
-    return _all([_leaf(lock_key(family), Severity.LOW.value) for family in lock.families])
+    """Return the closure of a lock: every family at low, by the locks' own edges; the weakest is evidence."""
+    return _all([_leaf(lock_key(family), Severity.LOW.value) for family in lock.families], evident=min)
 
 
 def routes_of(category: str, bands: Mapping[str, Edges]) -> Routes:
@@ -72,7 +72,7 @@ def _any(children: list[Condition]) -> Condition:
     return holds
 
 
-def _all(children: list[Condition]) -> Condition:
+def _all(children: list[Condition], evident: Callable[..., Evidence] = max) -> Condition:
     _refuse_empty(children)
 
     def holds(peaks: Peaks) -> Evidence | None:
@@ -82,7 +82,7 @@ def _all(children: list[Condition]) -> Condition:
             if evidence is None:
                 return None
             found.append(evidence)
-        return max(found, key=_strength)
+        return evident(found, key=_strength)
 
     return holds
 

@@ -55,7 +55,8 @@ DEFAULT_REASONS: Final[Mapping[Action, str]] = {
 class CompiledRule:
     """One rule ready to run; `reason` is the public text, never empty unless the action is allow.
 
-    `keys` are those of all its leaves: without a peak under one of them the rule can't match.
+    `keys` are those of all its leaves: without a peak under one of them the rule can't match. `category` is
+    what its hits are filed under; None: the category of their evidence.
     """
 
     id: str
@@ -66,6 +67,7 @@ class CompiledRule:
     locked: bool
     condition: Condition
     keys: frozenset[str]
+    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ def evaluate(
         failed = tuple(_failure_hits(stage, findings))
 
     peaks, severities = _peaks(stage, findings.signals)
+    if findings.carried:
+        _file_carried(stage, findings.carried, peaks)
     if not peaks and not failed:  # the common case: nothing reached the lowest edge, nothing failed
         allow = Action.ALLOW
         return Decision(
@@ -208,12 +212,24 @@ def _peaks(stage: CompiledStage, signals: tuple[Signal, ...]) -> tuple[Peaks, di
     return peaks, severities
 
 
-def _file_by_classifier(peaks: Peaks, keys: tuple[str, ...], peak: Peak) -> None:
+def _file_carried(stage: CompiledStage, carried: tuple[Signal, ...], peaks: Peaks) -> None:
+    """File what an earlier stage found under the locks' keys alone: a policy's rules don't see it."""
+    for signal in carried:
+        for _floor, edges, keys in (stage.routes.get(signal.category) or stage.route_of(signal.category))[1:]:
+            level = sum(signal.score >= edge for edge in edges)
+            if level:
+                _keep_strongest(peaks, keys, (level, signal.score, signal, edges))
+
+
+def _keep_strongest(peaks: Peaks, keys: tuple[str, ...], peak: Peak) -> None:
     for key in keys:
-        own = classifier_key(key, peak[2].classifier)
-        held = peaks.get(own)
+        held = peaks.get(key)
         if held is None or peak[:2] > held[:2]:
-            peaks[own] = peak
+            peaks[key] = peak
+
+
+def _file_by_classifier(peaks: Peaks, keys: tuple[str, ...], peak: Peak) -> None:
+    _keep_strongest(peaks, tuple(classifier_key(key, peak[2].classifier) for key in keys), peak)
 
 
 def classifier_key(category: str, classifier: str) -> str:
@@ -224,6 +240,7 @@ def classifier_key(category: str, classifier: str) -> str:
 def _hit(rule: CompiledRule, evidence: Evidence) -> RuleHit:
     (level, score, signal, edges), asked = evidence
     return RuleHit(
-        rule.id, rule.action, rule.mode, signal.category, _SEVERITIES[level], score, edges[asked - 1],
+        rule.id, rule.action, rule.mode, rule.category or signal.category, _SEVERITIES[level], score,
+        edges[asked - 1],
         signal.classifier, rule.reason, rule.ref,
     )  # fmt: skip

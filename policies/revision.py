@@ -36,7 +36,9 @@ def revision_of(
         "name": document.name,
         "rewrite": _rewrite_form(document.rewrite),
         "bands": {slug: list(edges) for slug, edges in bands.items()},
-        "locks": {lock.id: [list(lock.families), list(LOCK_EDGES), lock.reason] for lock in LOCKS},
+        "locks": {
+            lock.id: [list(lock.families), list(LOCK_EDGES), lock.reason, lock.category] for lock in LOCKS
+        },
         "stages": {
             stage.value: {
                 "skipped": plan.skipped_reason,

@@ -52,6 +52,9 @@ class CaseDocument(_Strict):
     scores: dict[str, Score] = Field(default_factory=dict)
     by_classifier: dict[Name, dict[str, Score]] = Field(default_factory=dict)
     failures: dict[Name, FailureWord] = Field(default_factory=dict)
+    carried: dict[str, Score] = Field(
+        default_factory=dict, description="What the prompt showed, beside a picture's own scores."
+    )
     expect: ExpectDocument
 
 
@@ -178,6 +181,7 @@ def _findings(policy: Policy, case: CaseDocument) -> Findings:
         signals=tuple(signals),
         failures=tuple(Failure(name, FailureKind(kind)) for name, kind in case.failures.items()),
         inspected_by=tuple(name for name in planned if name not in case.failures),
+        carried=tuple(Signal(slug, score, ANY_CLASSIFIER, "test") for slug, score in case.carried.items()),
     )
 
 

@@ -63,11 +63,13 @@ class Entry:
         self.end_bound = not any_ending and not _UNSPACED.match(key[-1])
 
 
-def expanded(lists: Iterable[TermList], allow: Iterable[str]) -> dict[str, list[Entry]]:
+def expanded(
+    lists: Iterable[TermList], allow: Iterable[str], scores: Mapping[int, float] = SCORES
+) -> dict[str, list[Entry]]:
     """Flattened spelling → what it stands for; a spelling of several lists counts for each."""
     made: dict[str, dict[tuple[str | None, bool], Entry]] = {}
     for listed in lists:
-        score = SCORES[listed.severity]
+        score = scores[listed.severity]
         for term in listed.terms:
             any_ending = term.endswith("*")
             for key in _spellings(term, listed):

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
-from classifiers.text.terms import Entry, TermList, automaton, digest, expanded, flattened
+from classifiers.text.term_matching import matches, merged
+from classifiers.text.terms import TermList, automaton, digest, expanded, flattened
 
 KIND: Final = "wordlist"
 
@@ -92,36 +93,16 @@ class WordlistClassifier:
     def _measure(self, text: str) -> tuple[Signal, ...]:
         flat, offsets = flattened(text)
         found: dict[str, tuple[float, list[Span]]] = {}
-        for start, end, entry in self._matches(flat):
+        for start, end, entry in matches(self._automaton, flat):
             assert entry.category is not None
             span = Span(start, end) if offsets is None else Span(offsets[start], offsets[end - 1] + 1)
             score, spans = found.get(entry.category, (0.0, []))
             spans.append(span)
             found[entry.category] = (max(score, entry.score), spans)
         return tuple(
-            Signal(category, score, self._card.name, self._card.revision, spans=_merged(spans))
+            Signal(category, score, self._card.name, self._card.revision, spans=merged(spans))
             for category, (score, spans) in sorted(found.items())
         )
-
-    def _matches(self, flat: str) -> list[tuple[int, int, Entry]]:
-        hits: list[tuple[int, int, Entry]] = []
-        harmless: list[tuple[int, int]] = []
-        for last, entries in self._automaton.iter(flat):
-            end = last + 1
-            for entry in entries:
-                start = end - entry.length
-                if entry.start_bound and start > 0 and flat[start - 1].isalnum():
-                    continue
-                if entry.end_bound and end < len(flat) and flat[end].isalnum():
-                    continue
-                stop = _word_end(flat, end) if entry.any_ending else end
-                if entry.category is None:
-                    harmless.append((start, stop))
-                else:
-                    hits.append((start, stop, entry))
-        if harmless and hits:
-            return _outside(hits, harmless)
-        return hits
 
 
 @functools.cache
@@ -142,37 +123,3 @@ def _chosen(name: str, lists: Iterable[TermList], languages: list[str] | None) -
             f"classifier {name!r}, option languages: no list for {', '.join(sorted(missing))}; known: {known}"
         )
     return chosen
-
-
-def _word_end(flat: str, at: int) -> int:
-    """Where the word ends that runs on at `at`; words over 40 letters are cut there, so it stays linear."""
-    stop = min(len(flat), at + 40)
-    while at < stop and flat[at].isalpha():
-        at += 1
-    return at
-
-
-def _outside(
-    hits: list[tuple[int, int, Entry]], harmless: list[tuple[int, int]]
-) -> list[tuple[int, int, Entry]]:
-    """Hits that do not lie inside a harmless phrase; one sweep over both, sorted by start."""
-    kept, at, reach = [], 0, -1
-    harmless.sort()
-    for start, end, entry in sorted(hits, key=lambda hit: hit[:2]):
-        while at < len(harmless) and harmless[at][0] <= start:
-            reach = max(reach, harmless[at][1])
-            at += 1
-        if end > reach:
-            kept.append((start, end, entry))
-    return kept
-
-
-def _merged(spans: list[Span]) -> tuple[Span, ...]:
-    """Sorted, overlaps joined."""
-    made: list[Span] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if made and span.start < made[-1].end:
-            made[-1] = Span(made[-1].start, max(made[-1].end, span.end))
-        else:
-            made.append(span)
-    return tuple(made)

@@ -2,7 +2,8 @@
 
 Duty: parse, one call, render. `flagged` follows the policy: any decision that does more than allow. A
 category is true when an enforced rule matched within it or its severity reached `medium`. Its score is
-the highest signal within it, its own sub-categories included.
+the highest signal within it, its own sub-categories included; one that a lock makes of several (sexual
+content together with a cue for a minor) scores as the weaker of the two.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from gateway.api.routing import PlainRoute
 from gateway.errors import ClassifierUnavailable
 from gateway.moderation_types import Moderation
 from policies.decision import Action, Decision, Severity
+from policies.locks import LOCKS, implied_scores
 
 router: Final = APIRouter(tags=["moderations"], route_class=PlainRoute)
 
@@ -78,7 +80,14 @@ def moderation_result(answer: Moderation) -> dict[str, Any]:
         raise ClassifierUnavailable(
             "A required classifier is unavailable; nothing was judged. Try again later.", retry_after_s=2
         )
-    scores = _highest((s.category, s.score) for d in decisions for s in d.findings.signals)
+    scores = _highest(
+        (category, score)
+        for d in decisions
+        for category, score in (
+            *((s.category, s.score) for s in d.findings.signals),
+            *implied_scores(d.findings).items(),
+        )
+    )
     severest = _highest((c, float(s)) for d in decisions for c, s in d.severities.items())
     matched = {slug for d in decisions for hit in d.rules for slug in _with_ancestors(hit.category)}
     return {
@@ -139,11 +148,20 @@ def _with_ancestors(category: str) -> tuple[str, ...]:
 
 
 def _applied(coverage: Mapping[Modality, frozenset[str]]) -> dict[str, list[str]]:
-    """Per category, the modalities in which a classifier that gave a measurement covers it."""
+    """Per category, the modalities in which a classifier that gave a measurement covers it.
+
+    What a lock makes of several categories is covered, once all are, where the first of them is.
+    """
     within = {
         modality: {slug for category in covered for slug in _with_ancestors(category)}
         for modality, covered in coverage.items()
     }
+    everywhere = set().union(*within.values())
+    for lock in LOCKS:
+        if lock.category is not None and everywhere.issuperset(lock.families):
+            for slugs in within.values():
+                if lock.families[0] in slugs:
+                    slugs.add(lock.category)
     return {
         slug: [modality.value for modality in Modality if slug in within.get(modality, ())]
         for slug in OPENAI_CATEGORIES

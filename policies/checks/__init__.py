@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from policies.checks import (
+    blind_lock,
     double_names,
     empty_stage,
     illegal_action,
@@ -35,5 +36,6 @@ CHECKS: Final[tuple[Callable[[CheckContext], Iterator[Problem]], ...]] = (
     unreasoned_shadow.check,
     unreasoned_fail_open.check,
     locked_rule.check,
+    blind_lock.check,
     unreachable_rule.check,
 )

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "policy_diagnostics"
 CARDS = {
     card.name: card
     for card in (
-        made_up_card("wordlist", Modality.TEXT, "profanity", "hate", "sexual"),
+        made_up_card("wordlist", Modality.TEXT, "profanity", "hate", "sexual", "minor"),
         made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "sexual/minors"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual", "sexual/minors", "real-person"),
     )

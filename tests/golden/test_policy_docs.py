@@ -26,6 +26,7 @@ CARDS = {
     for card in (
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
         made_up_card("prototypes", Modality.TEXT, "violence", "harassment", "hate", "illicit/violent"),
+        made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
 }

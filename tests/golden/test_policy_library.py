@@ -24,6 +24,7 @@ CARDS = {
             "prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "harassment", "self-harm",
             "sexual", "illicit", "illicit/violent",
         ),
+        made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
 }  # fmt: skip
@@ -65,7 +66,10 @@ def test_strict_is_never_looser_than_the_other_two(category: str, score: float) 
     """For any one score: strict is at least as strict as default and permissive."""
     actions = {}
     for name in ("strict", "default", "permissive"):
-        for stage, looked in ((Stage.PROMPT, ("wordlist", "prototypes")), (Stage.IMAGE, ("opennsfw",))):
+        for stage, looked in (
+            (Stage.PROMPT, ("wordlist", "prototypes", "minor-cues")),
+            (Stage.IMAGE, ("opennsfw",)),
+        ):
             findings = Findings((Signal(category, score, looked[-1], "r"),), (), looked)
             actions[name, stage] = compiled(name).decide(stage, findings, "d").action
     for stage in (Stage.PROMPT, Stage.IMAGE):

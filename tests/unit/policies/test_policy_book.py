@@ -17,7 +17,7 @@ from policies.testing import made_up_card
 CARDS = {
     card.name: card
     for card in (
-        made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
+        made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual", "minor"),
         made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
