@@ -4,7 +4,7 @@
 
 Four processes on loopback: an image server that answers at once with one PNG of 64 kB; a plain FastAPI and
 httpx pass-through; the gate with one pattern as its only classifier and a durable log ("without judging");
-and the gate with embedded text judging (word list + prototypes), 30 rules and a durable log. Only their CPU
+and the gate with embedded text judging (`JUDGES`), 30 rules and a durable log. Only their CPU
 time is counted (user + system of the whole process, read from /proc), so the load generator does not matter.
 The ratio to the pass-through of the same run is what travels between machines. Linux only.
 """
@@ -31,6 +31,7 @@ from pathlib import Path
 from fastapi import Request
 
 PICTURE_BYTES = 64 * 1024
+JUDGES = ("wordlist", "prototypes", "minor-cues")
 PROMPTS = [
     "a red apple on a wooden table, soft light",
     "a lighthouse at dusk, oil painting",
@@ -105,7 +106,7 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
     (folder / "policies").mkdir(parents=True, exist_ok=True)
     (folder / "policies" / "bench.yaml").write_text(policy_text(judging=judging))
     classifiers = (
-        {"wordlist": {"type": "wordlist"}, "prototypes": {"type": "prototypes"}}
+        {name: {"type": name} for name in JUDGES}
         if judging
         else {
             "patterns": {
@@ -151,7 +152,7 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
 
 def policy_text(*, judging: bool) -> str:
     """A policy of 30 rules that block nothing of the benchmark's prompts, without an image stage."""
-    names = ["wordlist", "prototypes"] if judging else ["patterns"]
+    names = list(JUDGES) if judging else ["patterns"]
     rules = "".join(
         f"      - id: rule-{number}\n        when: {condition}\n"
         "        action: block\n        reason: Not allowed here.\n"

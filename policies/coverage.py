@@ -2,7 +2,8 @@
 
 Duty: set the planned classifiers' cards against what the stage's material can show. A card that names a
 category covers that one alone: who sees `sexual` does not thereby tell `sexual/minors`, and who sees
-`violence/graphic` does not see every violence. Pure; no score is read here.
+`violence/graphic` does not see every violence. What a lock makes of several families is covered where all of
+them are. Pure; no score is read here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality
 from classifiers.taxonomy import CATEGORIES, PICTURED_CATEGORIES, TEXT_IN_PICTURE
+from policies.locks import LOCKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class StageCoverage:
         seen: frozenset[str] = frozenset()
         for name in looked:
             seen |= self.by_classifier.get(name, frozenset())
+        seen |= {lock.category for lock in LOCKS if lock.category and seen.issuperset(lock.families)}
         return tuple(category for category in self.relevant if category not in seen)
 
     def covered_by(self, category: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from classifiers.fakes import ScriptedClassifier
 from classifiers.protocol import Classifier
 from classifiers.testing import ClassifierContract
 from classifiers.text.detoxify import DetoxifyClassifier
+from classifiers.text.minor_cues import MinorCuesClassifier
 from classifiers.text.patterns import PatternsClassifier
 from classifiers.text.prototypes import PrototypesClassifier
 from classifiers.text.transformers_text import TransformersTextClassifier
@@ -44,6 +45,14 @@ class TestPatterns(TextContract):
     def make(self) -> Classifier:
         pattern = {"name": "knife", "pattern": r"\bkni(?:fe|ves)\b", "category": "violence", "score": 0.5}
         return PatternsClassifier.from_options("patterns", {"patterns": [pattern]})
+
+
+class TestMinorCues(TextContract):
+    def sample_items(self) -> Sequence[str]:
+        return (*PROMPTS, "a 12 year old playing football", "a girl with a kite")
+
+    def make(self) -> Classifier:
+        return MinorCuesClassifier.from_options("cues", {})
 
 
 @pytest.mark.models

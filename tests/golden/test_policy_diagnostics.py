@@ -21,8 +21,10 @@ FOLDER = Path(__file__).parent / "policy_diagnostics"
 CARDS = {
     card.name: card
     for card in (
-        made_up_card("wordlist", Modality.TEXT, "profanity", "hate", "sexual", "minor"),
-        made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "sexual/minors"),
+        made_up_card("wordlist", Modality.TEXT, "profanity", "hate", "sexual"),
+        made_up_card(
+            "prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "sexual/minors", "minor"
+        ),
         made_up_card("opennsfw", Modality.IMAGE, "sexual", "sexual/minors", "real-person"),
     )
 }
@@ -71,6 +73,7 @@ def test_every_check_has_a_kept_text() -> None:
         "unreasoned_shadow": "lacks reason and date",
         "unreasoned_fail_open": "may fail open and lacks",
         "locked_rule": "is locked",
+        "blind_lock": "the lock on sexual content with minors",
         "unreachable_rule": "can never make a difference",
     }
     assert {check.__module__.rpartition(".")[2] for check in checks.CHECKS} == set(telltale)

@@ -25,7 +25,9 @@ CARDS = {
     card.name: card
     for card in (
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
-        made_up_card("prototypes", Modality.TEXT, "violence", "harassment", "hate", "illicit/violent"),
+        made_up_card(
+            "prototypes", Modality.TEXT, "violence", "harassment", "hate", "sexual", "illicit/violent"
+        ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
@@ -39,7 +41,10 @@ rewrite: {mode: safety, max_attempts: 1}
 stages:
   image: {skip: {reason: none here, date: 2026-01-01}}
   prompt:
-    classifiers: [{name: wordlist, timeout_ms: 10}, {name: prototypes, timeout_ms: 10}]
+    classifiers:
+      - {name: wordlist, timeout_ms: 10}
+      - {name: prototypes, timeout_ms: 10}
+      - {name: minor-cues, timeout_ms: 10}
     rules:
       - {id: anchor, when: {category: profanity, at_least: low}, action: block}
 """

@@ -30,6 +30,7 @@ CATEGORIES = (
     "hate/threatening",
     "sexual",
     "profanity",
+    "minor",
     "custom/brand",
 )
 # a busy machine makes single examples slow; how long a decision takes is measured in benchmarks/policy.py

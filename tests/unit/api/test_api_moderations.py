@@ -97,6 +97,23 @@ async def test_applied_types_say_who_really_looked(
     assert entry["moderation"]["severities"] == {"custom/logo": "low"}
 
 
+async def test_sexual_content_with_a_minor_scores_as_the_weaker_of_the_two(
+    client: httpx.AsyncClient, service: ScriptedService
+) -> None:
+    """What the lock makes of a text's cue and a picture's score has a score and an input type itself."""
+    cue, seen = Signal("minor", 0.9, "cues", "1"), Signal("sexual", 0.4, "looks", "1")
+    service.moderation = lambda _: Moderation(
+        (
+            (Modality.TEXT, decision(findings=Findings((cue,), inspected_by=("cues",)))),
+            (Modality.IMAGE, decision(findings=Findings((seen,), (), ("looks",), (cue,)))),
+        ),
+        {Modality.TEXT: frozenset({"minor"}), Modality.IMAGE: frozenset({"sexual"})},
+    )
+    (entry,) = (await client.post(PATH, json={"input": "x"})).json()["results"]
+    assert entry["category_scores"]["sexual/minors"] == 0.4
+    assert entry["category_applied_input_types"]["sexual/minors"] == ["image"]
+
+
 async def test_parts_are_one_input(client: httpx.AsyncClient, service: ScriptedService) -> None:
     """Texts and pictures of one array are judged together and give one result."""
     sent = [{"type": "text", "text": "a"}, picture(data_url()), {"type": "text", "text": "b"}]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from support.gateway import POLICY, Looks, Painting, scripted_gateway
+from support.gateway import POLICY, Looks, Painting, Words, scripted_gateway
 
 from classifiers.signals import Signal
 from gateway.errors import GenerationFailed
 from gateway.image_stage import AVOID
+from gateway.imaging.encode import encode
 from gateway.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, Picture
+from gateway.requests import OutputFormat
 
 ANEW = POLICY.replace("stages:\n", "max_regenerations: 2\nstages:\n").replace(
     "action: redact, reason: Violent picture.", "action: regenerate, reason: Drawn anew without violence."
@@ -189,3 +193,63 @@ async def test_a_classifier_that_failed_open_covers_nothing_of_that_picture(tmp_
     assert "illicit" in images["uncovered"]
     assert any("illicit" in seen for coverage in planned.values() for seen in coverage.by_classifier.values())
     assert images["classifiers"] == ["looks"]
+
+
+class Cues(Words):
+    """Also measures whether a text speaks of a minor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = dataclasses.replace(self.card, categories=self.card.categories | {"minor"})
+
+    def classify(self, batch: Sequence[str]) -> Sequence[Sequence[Signal]]:
+        cues = [Signal("minor", 0.9 if "playground" in text else 0.0, "words", "1") for text in batch]
+        return [[*found, cue] for found, cue in zip(super().classify(batch), cues, strict=True)]
+
+
+class Faintly(Looks):
+    """Scores every picture low on `sexual`: above the lock's edge, below the policy's rules."""
+
+    def classify(self, batch: Sequence[Any]) -> Sequence[Sequence[Signal]]:
+        return [[Signal("sexual", 0.4, "looks", "1")] for _ in batch]
+
+
+async def test_a_prompts_cue_for_a_minor_goes_with_its_pictures(tmp_path: Path) -> None:
+    """What neither prompt nor picture shows alone is locked together, in previews too, and on record."""
+    async with scripted_gateway(tmp_path / "g", words=Cues(), looks=Faintly()) as scripted:
+        assert (await scripted.draw("a red apple")).status_code == 200
+        body = {"prompt": "a playground in the park", "stream": True, "partial_images": 1}
+        answer = await scripted.http.post(
+            "/v1/images/generations", json=body, headers={"x-request-id": "locked"}
+        )
+        assert '"moderation_blocked"' in answer.text
+        assert '"sexual/minors"' in answer.text
+        records = [record for record in scripted.trail("locked") if record["stage"] == "image"]
+        assert {record["image"]["preview"] for record in records} == {True, False}
+        for record in records:
+            assert [rule["id"] for rule in record["rules"]] == ["locked/sexual-with-minor"]
+            assert record["carried"] == [["words", "1", "original", "minor", 900_000]]
+        first = next(record for record in scripted.trail("locked") if record["stage"] == "prompt")
+        assert (first["action"], "carried" in first) == ("allow", False)
+
+
+async def test_the_parts_of_a_moderation_are_seen_together(tmp_path: Path) -> None:
+    """A text's cue counts for the picture of the same input, and for no other input."""
+    async with scripted_gateway(tmp_path / "g", words=Cues(), looks=Faintly()) as scripted:
+        picture = f"data:image/png;base64,{base64.b64encode(_grey()).decode()}"
+
+        async def flagged(text: str) -> tuple[bool, bool]:
+            parts = [
+                {"type": "text", "text": text},
+                {"type": "image_url", "image_url": {"url": picture}},
+            ]
+            answer = await scripted.http.post("/v1/moderations", json={"input": parts})
+            (entry,) = answer.json()["results"]
+            return entry["flagged"], entry["categories"]["sexual/minors"]
+
+        assert await flagged("a playground in the park") == (True, True)
+        assert await flagged("a red apple") == (False, False)
+
+
+def _grey() -> bytes:
+    return encode(np.full((64, 64, 3), 128, np.uint8), OutputFormat.PNG)

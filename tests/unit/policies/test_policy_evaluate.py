@@ -13,7 +13,7 @@ from policies.policy import Policy
 from policies.testing import made_up_card
 
 CARDS = {
-    "words": made_up_card("words", Modality.TEXT, "profanity", "violence", "sexual"),
+    "words": made_up_card("words", Modality.TEXT, "profanity", "violence", "sexual", "minor"),
     "model": made_up_card("model", Modality.TEXT, "violence", "violence/graphic", "hate", "sexual/minors"),
     "eyes": made_up_card("eyes", Modality.IMAGE, "sexual", "violence"),
 }
