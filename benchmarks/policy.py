@@ -22,7 +22,7 @@ from policies.policy import Policy
 ROUNDS = 15
 CALLS = 4_000
 OWN = ["custom/brand", "custom/spoiler"]
-TEXT = ("wordlist", "prototypes")
+TEXT = ("wordlist", "prototypes", "minor-cues")
 
 
 def card(name: str, modality: Modality, categories: frozenset[str]) -> ClassifierCard:
@@ -37,7 +37,9 @@ CARDS = {name: card(name, Modality.TEXT, frozenset([*CATEGORIES, *OWN])) for nam
 
 def thirty_rules() -> Policy:
     """Return a policy of 30 prompt rules: 20 on one category, 10 on two, over ten categories."""
-    slugs = [slug for slug in CATEGORIES if "/" not in slug and slug not in ("sexual", "real-person")] + OWN
+    slugs = [
+        slug for slug in CATEGORIES if "/" not in slug and slug not in ("sexual", "real-person", "minor")
+    ] + OWN
     rules = []
     for index, slug in enumerate(slugs):
         other = slugs[(index + 3) % len(slugs)]
@@ -47,7 +49,8 @@ def thirty_rules() -> Policy:
         rules.append(f"- {{id: c{index}, when: {{all: [{leaf % 'medium'}, {pair}]}}, action: hold}}")
     text = "\n".join(
         [
-            "name: bench", "description: thirty rules", "owner: benchmarks", "max_rewrites: 1",
+            "name: bench", "description: thirty rules", "owner: benchmarks",
+            "rewrite: {mode: safety, max_attempts: 1}",
             "bands: {default: {low: 0.35, medium: 0.6, high: 0.85}}", "stages:", "  prompt:",
             "    classifiers: [{name: wordlist, timeout_ms: 100}, {name: prototypes, timeout_ms: 100}]",
             "    rules:", *(f"      {rule}" for rule in rules),
@@ -59,7 +62,7 @@ def thirty_rules() -> Policy:
 
 def findings(scores: list[float]) -> Findings:
     """Return one signal per score, over the taxonomy's categories, half of them from each classifier."""
-    slugs = [slug for slug in CATEGORIES if slug not in ("sexual/minors", "real-person")] + OWN
+    slugs = [slug for slug in CATEGORIES if slug not in ("sexual/minors", "real-person", "minor")] + OWN
     signals = [
         Signal(slugs[index % len(slugs)], score, TEXT[index % 2], "bench")
         for index, score in enumerate(scores)

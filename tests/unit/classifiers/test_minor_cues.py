@@ -28,7 +28,8 @@ ein Kind spielt im Garten | ein 12-jähriger mit Fahrrad | zwölf Jahre alt | un
 un enfant joue | una persona de 10 años | un niño con un globo | de doce años | uma criança na praia
 un bambino al mare | di sette anni | мальчик играет в футбол | 12-летний шахматист | dziecko na plaży
 een kind van 9 jaar oud | bir çocuk parkta | seorang anak kecil | một người 12 tuổi | ένα παιδί παίζει
-一个十二岁的学生 | 12歳の絵 | 子供が遊ぶ | 열두 살 어린이가 | 12살 학생 | طفل يلعب | बच्चा खेल रहा है | เด็กเล่น | ילד משחק
+一个十二岁的学生 | 12歳の絵 | 子供が遊ぶ | 열두 살 어린이가
+12살 학생 | طفل يلعب | बच्चा खेल रहा है | เด็กเล่น | ילד משחק
 ch1ldren playing | t33nager on a bike | chіld drawing | a ｃｈｉｌｄ
 a chi\u200bld | 12 y3ar old | a c\u0336hild
 """
@@ -49,7 +50,8 @@ old school muscle car | baby blue dress | a baby elephant | a baby grand piano |
 under 18 inches | a kind old man | a high school teacher | a pin-up girl | a woman of 25 years of age
 3 day old stubble | a 9 year old dog | our 7 year old cat sleeping | un hombre de 40 años
 25岁 | 二十五岁的女人 | 十九岁
-17세기 지도 | 3세대 | カロリー | age of empires 2 | an aged cheddar | turned 45 degrees | 30th birthday | page 12
+17세기 지도 | 3세대 | カロリー | age of empires 2
+an aged cheddar | turned 45 degrees | 30th birthday | page 12
 second grade steel | a barn in a field | ein 40-jähriger Mann
 grade 5 titanium | a 200 year old oak tree
 a 3 year old laptop | the 4th of july | two hundred year old church | Nina Simone on stage | more ado
