@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import eval_text
+from gateway.cli import eval_text, eval_tune
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Measure classifiers and policies on labelled sets. Needs the extra `imagegate[evaluation]`.",
 )
 app.command("text")(eval_text.text)
+app.command("tune")(eval_tune.tune)

@@ -101,3 +101,18 @@ def test_a_missing_extra_is_named(cli: Cli, prompts: str, monkeypatch: pytest.Mo
     ran = cli.at("eval", "text", prompts)
     assert ran.exit_code == 2
     assert "pip install 'imagegate[evaluation]'" in ran.err
+
+
+def test_tune_proposes_bands(cli: Cli, prompts: str) -> None:
+    """`words` scores .95 or .05: with one of three harmless prompts at .95, an edge lies above it."""
+    answer = cli.at("eval", "tune", prompts, "--fpr", "0.4", "--out", "bands.yaml", "--json").json
+    assert answer["classifiers"] == ["words"]
+    low = answer["bands"]["violence"]["edges"]["low"]
+    assert low["edge"] == pytest.approx(0.5, abs=1e-3)
+    assert (low["false_positives"]["count"], low["recall"]["count"]) == (1, 2)
+    assert answer["left_out"] == {"sexual": "no classifier here measures it"}
+    assert (cli.folder / "bands.yaml").read_text() == answer["yaml"] + "\n"
+
+    ran = cli.at("eval", "tune", prompts, "--fpr", "0.4")
+    assert "  violence: {low: 0.5" in ran.out
+    assert "sexual is left out" in ran.out
