@@ -27,6 +27,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
@@ -95,6 +96,39 @@ def serve_passthrough(port: int, upstream: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
+def serve_floor(port: int, upstream: int) -> None:
+    """The same transport with nothing in it: one ASGI function that hands bytes on through aiohttp."""
+    import aiohttp
+    import uvicorn
+
+    url = f"http://127.0.0.1:{upstream}/v1/images/generations"
+    sessions: list[aiohttp.ClientSession] = []
+    as_json = {"Content-Type": "application/json"}
+
+    async def hand_on(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if not sessions:
+            sessions.append(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
+        body = (await receive())["body"]
+        async with sessions[0].post(url, data=body or b"{}", headers=as_json) as answer:
+            picture = await answer.read()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(picture))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": picture})
+
+    uvicorn.run(
+        hand_on,
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        loop="uvloop",
+        http="httptools",
+    )
+
+
 def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None:
     import uvicorn
 
@@ -161,7 +195,7 @@ def policy_text(*, judging: bool) -> str:
     used = "".join(f"      - {{name: {name}, timeout_ms: 5000, on_failure: block}}\n" for name in names)
     return (
         "name: bench\ndescription: Benchmark.\nowner: benchmarks\n"
-        "bands:\n  default: {low: 0.9, medium: 0.95, high: 0.99}\nrewrite: {mode: off}\n"
+        "bands:\n  default: {low: 0.9, medium: 0.95, high: 0.99}\nrewrite: {mode: 'off'}\n"
         f"stages:\n  prompt:\n    classifiers:\n{used}    rules:\n{rules}"
         "  image:\n    skip: {reason: measured without pictures, date: 2026-11-23}\n"
     )
@@ -255,7 +289,7 @@ def run(requests: int, clients: list[int], rounds: int) -> str:
     upstream = free_port()
     folder = Path(tempfile.mkdtemp(prefix="imagegate-bench-"))
     roles = {"images": (upstream, [])}
-    for role in ("passthrough", "gate-plain", "gate-judging"):
+    for role in ("passthrough", "floor", "gate-plain", "gate-judging"):
         roles[role] = (free_port(), [str(upstream), str(folder / role)])
     here = [sys.executable, str(Path(__file__).resolve())]
     processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -283,6 +317,7 @@ def measure(
     servers = [role for role in roles if role != "images"]
     titles = {
         "passthrough": "FastAPI + httpx pass-through",
+        "floor": "bare uvicorn + aiohttp, bytes handed on",
         "gate-plain": "gate, durable log, no model",
         "gate-judging": "gate, text judging, 30 rules, durable log",
     }
@@ -335,6 +370,8 @@ def main() -> None:
         serve_images(int(port))
     elif role == "passthrough":
         serve_passthrough(int(port), int(rest[0]))
+    elif role == "floor":
+        serve_floor(int(port), int(rest[0]))
     else:
         folder = Path(rest[1])
         folder.mkdir(parents=True, exist_ok=True)
