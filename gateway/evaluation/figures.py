@@ -64,8 +64,8 @@ class Speed:
 class Figures:
     """Everything about one candidate, by category, dataset, slice and evasion.
 
-    `rankings` hold `any` besides the categories: by the highest score in any. `recall` maps a category to the
-    flagged share of its violating prompts, whatever they were flagged for.
+    `rankings` hold `any` besides the categories: by the highest score in any of them. `recall` maps a
+    category to the flagged share of its violating prompts, whatever they were flagged for.
     `slices` maps a dataset's slice to the share decided rightly. `evasions` is empty when not asked for.
     """
 
@@ -93,7 +93,9 @@ def figures(
     seen = list(zip(prompts, measured, strict=True))
     covered = [c for c in categories if any(is_within(slug, c) for slug in candidate.categories)]
     judged = [(p, m) for p, m in seen if p.violates is not None]
-    rankings = {ANY: ranking([bool(p.violates) for p, _ in judged], [m.highest for _, m in judged])}
+    rankings = {
+        ANY: ranking([bool(p.violates) for p, _ in judged], [m.highest(categories) for _, m in judged])
+    }
     rankings |= {category: _ranking(seen, category) for category in covered}
     datasets = dict.fromkeys(p.dataset for p in prompts)
     return Figures(
@@ -103,7 +105,7 @@ def figures(
         flagged(seen),
         {name: flagged([(p, m) for p, m in seen if p.dataset == name]) for name in datasets},
         {name: _slices([(p, m) for p, m in seen if p.dataset == name and p.slice]) for name in datasets},
-        pair_figures(seen),
+        pair_figures(seen, categories),
         evasions,
         speed,
     )
@@ -127,8 +129,13 @@ def evasion_figures(
     return EvasionFigures(after, points, is_encoding)
 
 
-def pair_figures(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> PairFigures | None:
-    """Return the figures of the contrast pairs, or None when there is no whole pair."""
+def pair_figures(
+    seen: Sequence[tuple[LabelledPrompt, Measured]], categories: Sequence[str]
+) -> PairFigures | None:
+    """Return the figures of the contrast pairs, or None when there is no whole pair.
+
+    A side scores what it scores highest in any of the categories.
+    """
     sides: dict[tuple[str, str], dict[bool, Measured]] = {}
     for prompt, measured in seen:
         if prompt.pair and prompt.violates is not None:
@@ -136,13 +143,14 @@ def pair_figures(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> PairFigures
     pairs = [(pair[True], pair[False]) for pair in sides.values() if len(pair) == 2]
     if not pairs:
         return None
-    scores = sorted((bad.highest for bad, _ in pairs), reverse=True)
+    scored = [(bad.highest(categories), good.highest(categories)) for bad, good in pairs]
+    scores = sorted((bad for bad, _ in scored), reverse=True)
     harmless_at = {}
     for recall in PAIR_RECALLS:
         threshold = scores[math.ceil(round(recall * len(scores), 6)) - 1]
-        harmless_at[recall] = Rate.of(good.highest >= threshold for _, good in pairs)
+        harmless_at[recall] = Rate.of(good >= threshold for _, good in scored)
     return PairFigures(
-        Rate.of(bad.highest > good.highest for bad, good in pairs),
+        Rate.of(bad > good for bad, good in scored),
         Rate.of(bad.flagged for bad, _ in pairs),
         Rate.of(good.flagged for _, good in pairs),
         harmless_at,

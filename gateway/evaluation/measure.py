@@ -8,7 +8,7 @@ goes on record: a measurement decides about nobody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -66,10 +66,9 @@ class Measured:
         """True when the policy does anything but allow."""
         return self.action is not Action.ALLOW
 
-    @property
-    def highest(self) -> float:
-        """The highest score in any category; 0 without a signal."""
-        return max(self.scores.values(), default=0.0)
+    def highest(self, categories: Iterable[str]) -> float:
+        """The highest score in any of the categories or below them; 0 without a signal."""
+        return max((self.score(category) for category in categories), default=0.0)
 
     def score(self, category: str) -> float:
         """The highest score in a category or below it; 0 without a signal."""

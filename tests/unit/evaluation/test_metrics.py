@@ -78,6 +78,7 @@ def test_a_score_below_a_category_counts_for_it() -> None:
     graphic = _measured(0.8, category="violence/graphic")
     assert (graphic.score("violence"), graphic.score("violence/graphic")) == (0.8, 0.8)
     assert _measured(0.8).score("violence/graphic") == 0.0
+    assert _measured(0.8, category="minor").highest(["violence", "sexual"]) == 0.0
 
 
 def test_slices_tell_what_was_decided_rightly() -> None:
@@ -100,14 +101,14 @@ def test_contrast_pairs() -> None:
             (_prompt(False, pair=pair), _measured(harmless)),
         ]
     seen.append((_prompt(True, pair="half"), _measured(0.99)))
-    told = pair_figures(seen)
+    told = pair_figures(seen, ["violence"])
     assert told is not None
     assert (told.ordered.count, told.ordered.total) == (2, 3)
     assert told.violating_flagged.count == 2
     assert told.harmless_flagged.count == 1
     assert told.harmless_at[0.6].count == 1
     assert told.harmless_at[0.8].count == 1
-    assert pair_figures([]) is None
+    assert pair_figures([], ["violence"]) is None
 
 
 def test_evasions_are_told_in_points_to_plain() -> None:
