@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gateway.ports import ModelIdentity, Progress
+from classifiers.signals import Span
+from gateway.ports import ModelIdentity, Progress, RewriteMode
 from gateway.requests import OutputFormat
 from policies.decision import Action, Decision, Stage
 
@@ -67,12 +68,20 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class RewriteTrace:
-    """What the rewrite stage did: the final prompt, how many attempts it took, and what had called for it."""
+    """What the rewrite stage did: the final prompt, how many attempts it took, and what had called for it.
+
+    `changed` are stretches of the prompt as written that the rewrite left out or replaced; `drift` is the
+    embeddings' distance, 0 for the same meaning. In the mode `ENHANCE`, `called_for` is what allowed the
+    prompt, and no rule asked.
+    """
 
     prompt: str
     attempts: int
     called_for: Decision
     model: ModelIdentity
+    changed: tuple[Span, ...]
+    drift: float
+    mode: RewriteMode = RewriteMode.SAFETY
 
     @property
     def rules(self) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import AuditLog, ImageGenerator
 from gateway.previews import Previews
 from gateway.requests import ImageRequest
-from gateway.rewrite_stage import RewriteStage
+from gateway.rewrite_stage import RewriteStage, Settled
 from gateway.trail import Observer, Trail
-from policies.decision import Action, Decision, Stage
+from policies.decision import Action, Stage
 from policies.locks import carried_from
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
@@ -81,16 +81,13 @@ class Pipeline:
         decision = require_measured(await self._judge.text(request.prompt, policy=policy, trail=trail))
 
         # 2. Rewrite what the policy calls rewritable, and judge every rewrite by the same policy.
-        rewrite = None
-        if decision.action is Action.REWRITE:
-            rewrite = await self._rewriting.run(request, decision, policy, trail)
-            decision = rewrite.decision
-        if decision.action is not Action.ALLOW:
-            return await self._withhold(decision, trail, rewrite.reason if rewrite else None)
-        prompt = rewrite.trace.prompt if rewrite and rewrite.trace else request.prompt
+        settled = await self._rewriting.run(request, decision, policy, trail)
+        if settled.action is not Action.ALLOW:
+            return await self._withhold(settled, trail)
+        prompt = settled.prompt
 
         # 3. Draw; whoever listens gets progress and previews that were judged.
-        carried = carried_from(decision.findings)
+        carried = carried_from(settled.decision.findings)
         previews = Previews(self._judge, request, policy, trail, emit, carried) if emit else None
         pictures = await self._drawing.run(request, prompt, trail, previews)
 
@@ -100,18 +97,18 @@ class Pipeline:
 
         # 5. Encode what is allowed, once, and deliver: every record is durable before it leaves.
         ready = await prepare(request, judged, trail.coverage)
-        outcome = ready.outcome(decision, rewrite.trace if rewrite else None)
+        outcome = ready.outcome(settled.decision, settled.trace)
         trail.close(type(outcome).__name__.lower(), action=ready.action.word, out=ready.out)
         await trail.durable()
         return outcome
 
-    async def _withhold(self, decision: Decision, trail: Trail, reason: str | None) -> Outcome:
-        public = reason or decision.public_reason
+    async def _withhold(self, settled: Settled, trail: Trail) -> Outcome:
+        decision, public = settled.decision, settled.reason or settled.decision.public_reason
         outcome: Outcome
-        if decision.action is Action.HOLD:
+        if settled.action is Action.HOLD:
             outcome = Held(decision.stage, decision, public)
         else:
-            outcome = Blocked(Stage.PROMPT if reason is None else decision.stage, decision, public)
-        trail.close(type(outcome).__name__.lower(), action=decision.action.word)
+            outcome = Blocked(Stage.PROMPT if settled.fault is None else decision.stage, decision, public)
+        trail.close(type(outcome).__name__.lower(), action=settled.action.word, fault=settled.fault)
         await trail.durable()
         return outcome

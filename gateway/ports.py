@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from classifiers.protocol import Pixels
 from classifiers.signals import Span
 
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A model as it goes on record: role (`rewriter`, `generator`), name, revision, weights' sha256."""
+    """A model as it goes on record: role (`rewriter`, `generator`), name, revision, weights' sha256.
+
+    `adapter_sha256` is that of a fine-tuning kept apart from the base's weights.
+    """
 
     role: str
     name: str
     revision: str
     sha256: str | None = None
+    adapter_sha256: str | None = None
 
 
 class RewriteMode(StrEnum):
@@ -46,6 +53,23 @@ class RewriteRequest:
     spans: tuple[Span, ...]
     attempt: int = 0
     mode: RewriteMode = RewriteMode.SAFETY
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose angle says how close they are in meaning."""
+
+    @property
+    def revision(self) -> str:
+        """Which model this is, as it goes on record."""
+        ...
+
+    def load(self) -> None:
+        """Load; may block for seconds."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return texts × dimensions, in order; may block for milliseconds."""
+        ...
 
 
 class Rewriter(Protocol):

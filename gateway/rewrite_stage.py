@@ -1,117 +1,234 @@
-"""Make a rewritable prompt safe, and trust the rewriter with nothing.
+"""Make a rewritable prompt safe, or enrich an allowed one, and trust the rewriter with nothing.
 
-Only prompts whose action was `rewrite` get here. Every rewrite is judged by the same policy; a later attempt
-works on the last rewrite and on what was found in it, so that each attempt can only take more away. An error,
-a time-out, a wrong form or a rewrite that still offends ends in a block with its own reason, on record.
+The order is the safety:
+  1. only a prompt whose action was `rewrite` is mended; `block` and `hold` pass through unchanged
+  2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
+  3. every rewrite is judged by the same policy, and only what that allows is used
+  4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
+An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
+enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.boundary import leashed, plugin_boundary
+from gateway.drift import Drift, DriftGauge
+from gateway.edits import changed
 from gateway.errors import GatewayError, RewriteFailed
 from gateway.judge import Judge, require_measured
 from gateway.outcomes import RewriteTrace
-from gateway.ports import Rewriter, RewriteRequest
+from gateway.ports import ModelIdentity, RewriteMode, Rewriter, RewriteRequest
+from gateway.record_fields import RewriteAttempt
 from gateway.requests import ImageRequest
+from gateway.rewrite_faults import Malformed, RewriteFault, one_bounded_line, reason_of
 from gateway.trail import Trail
 from policies.decision import Action, Decision, Stage
-from policies.policy import Policy
+from policies.policy import Policy, RewritePlan
 
-MAX_REWRITTEN_CHARS = 2000
-
-_OFF = "The prompt would need rewriting, and rewriting is switched off."
-_FAILED = "The prompt could not be made safe: the rewriter failed."
-_TIMED_OUT = "The prompt could not be made safe: the rewriter did not answer in time."
-_MALFORMED = "The prompt could not be made safe: the rewrite had the wrong form."
-_OFFENDS = "The prompt could not be made safe: the rewrite still offends."
+_NO_USE_ASKING_AGAIN: Final = frozenset({RewriteFault.FAILED, RewriteFault.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
-    """How the stage ended: the deciding decision, and the trace (allowed) or the public reason (blocked)."""
+class Settled:
+    """How the prompt stages ended: the deciding decision, what follows, and the prompt that may be drawn.
+
+    `trace` is set when `prompt` is a rewrite; `reason` and `fault` when no rewrite may be used.
+    """
 
     decision: Decision
+    action: Action
+    prompt: str
     trace: RewriteTrace | None = None
-    reason: str | None = None
+    fault: RewriteFault | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The public reason of a rewrite that failed; else the decision has it."""
+        return None if self.fault is None else reason_of(self.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What an attempt starts from: a text, and what was found in it."""
+
+    text: str
+    found: Decision
+
+    def request(self, attempt: int) -> RewriteRequest:
+        """Tell the rewriter which categories were found where; nothing of the policy, no scores."""
+        rules = {hit.category for hit in self.found.rules}
+        spans = {
+            span
+            for signal in self.found.findings.signals
+            if signal.category in rules
+            for span in signal.spans
+        }
+        ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
+        return RewriteRequest(self.text, self.found.categories, ordered, attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of one attempt: a line with its drift, or a fault."""
+
+    rewritten: str | None
+    drift: Drift | None = None
+    fault: RewriteFault | None = None
 
 
 class RewriteStage:
-    """Asks the rewriter, at most `policy.rewrite.max_attempts` times, and has each answer judged."""
+    """Asks the rewriter, at most `policy.rewrite.max_attempts` times, and has each answer judged.
 
-    def __init__(self, judge: Judge, rewriter: Rewriter | None) -> None:
+    `cutter` is the rule that takes the words at fault away; it needs no model.
+    """
+
+    def __init__(
+        self, judge: Judge, rewriter: Rewriter | None, *, cutter: Rewriter, gauge: DriftGauge
+    ) -> None:
         self._judge = judge
         self._rewriter = rewriter
+        self._cutter = cutter
+        self._gauge = gauge
 
-    async def run(self, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail) -> Rewrite:
-        """Return a rewrite that the policy allows, or the block that ends the request.
+    async def start(self) -> None:
+        """Load what measures drift; nothing where no rewriter is configured."""
+        if self._rewriter is not None:
+            await self._cutter.start()
+            await self._gauge.start()
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """What works beside the rewriter, as it goes on record; nothing where no rewriter is configured."""
+        if self._rewriter is None:
+            return ()
+        return (self._cutter.identity, ModelIdentity("drift", "embedding", self._gauge.revision))
+
+    async def run(self, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail) -> Settled:
+        """Return what may be drawn, or what ends the request.
 
         Raises:
-            ClassifierUnavailable, StageTimeout: the rewrite could not be judged.
+            ClassifierUnavailable, StageTimeout: a mended prompt could not be judged.
         """
-        if self._rewriter is None or not request.rewrite or policy.rewrite.mode == "off":
-            return Rewrite(decision, reason=_OFF)
-        prompt, found = request.prompt, decision
-        for attempt in range(policy.rewrite.max_attempts):
-            rewritten, reason = await self._attempt(self._rewriter, prompt, found, attempt, policy, trail)
-            if rewritten is None:
-                return Rewrite(found, reason=reason)
-            prompt = rewritten
-            found = require_measured(
-                await self._judge.text(prompt, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK)
+        rewriter = self._rewriter
+        off = rewriter is None or not request.rewrite or policy.rewrite.mode == "off"
+        if decision.action is Action.REWRITE:
+            if rewriter is None or off:
+                return _failed(request, decision, policy.rewrite, RewriteFault.OFF)
+            return await self._mend(rewriter, request, decision, policy, trail)
+        if decision.action is Action.ALLOW and policy.rewrite.mode == "enhance" and rewriter and not off:
+            return await self._enhance(rewriter, request, decision, policy, trail)
+        return Settled(decision, decision.action, request.prompt)
+
+    async def _mend(
+        self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
+    ) -> Settled:
+        first = work = _Work(request.prompt, decision)
+        fault, last = RewriteFault.OFFENDS, decision
+        for number in range(policy.rewrite.max_attempts):
+            asked = work.request(number)
+            used = self._cutter if number > 0 and asked.spans else rewriter
+            if number > 0 and used is rewriter and fault in _NO_USE_ASKING_AGAIN:
+                break
+            attempt = await self._attempt(used, asked, first, policy.rewrite, trail)
+            if attempt.rewritten is None or attempt.drift is None:
+                if used is self._cutter:
+                    break  # no cut is possible: the fault of what was tried before it stands
+                fault = attempt.fault or RewriteFault.FAILED
+                continue
+            last = require_measured(
+                await self._judge.text(
+                    attempt.rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK
+                )
+            )
+            if last.action is Action.ALLOW:
+                trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
+                return Settled(last, Action.ALLOW, attempt.rewritten, trace)
+            fault = RewriteFault.OFFENDS
+            if used is rewriter and first.request(0).spans:
+                continue  # the cut begins with the words as they were written
+            if last.action is not Action.REWRITE:
+                break
+            work = _Work(attempt.rewritten, last)  # each attempt can only take more away
+        return _failed(request, last, policy.rewrite, fault)
+
+    async def _enhance(
+        self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
+    ) -> Settled:
+        asked = RewriteRequest(request.prompt, (), (), 0, RewriteMode.ENHANCE)
+        first = _Work(request.prompt, decision)
+        attempt = await self._attempt(rewriter, asked, first, policy.rewrite, trail)
+        if attempt.rewritten is not None and attempt.drift is not None:
+            found = await self._judge.text(
+                attempt.rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK
             )
             if found.action is Action.ALLOW:
-                trace = RewriteTrace(prompt, attempt + 1, decision, self._rewriter.identity)
-                return Rewrite(found, trace)
-            if found.action is not Action.REWRITE:
-                break
-        return Rewrite(found, reason=_OFFENDS)
+                trace = _trace(first, rewriter, attempt.rewritten, attempt.drift)
+                return Settled(found, Action.ALLOW, attempt.rewritten, replace(trace, mode=asked.mode))
+        return Settled(decision, Action.ALLOW, request.prompt)
 
-    async def _attempt(  # noqa: PLR0917
-        self, rewriter: Rewriter, prompt: str, found: Decision, attempt: int, policy: Policy, trail: Trail
-    ) -> tuple[str | None, str | None]:
+    async def _attempt(
+        self, rewriter: Rewriter, asked: RewriteRequest, first: _Work, plan: RewritePlan, trail: Trail
+    ) -> _Attempt:
+        """Ask once; whatever goes wrong is a fault, and the attempt is on record."""
         started_ns = time.monotonic_ns()
-        rewritten: str | None = None
-        failure, reason = None, None
+        attempt = _Attempt(None)
+        error: str | None = None
         try:
-            async with asyncio.timeout(policy.rewrite.timeout_ms / 1000):
+            async with asyncio.timeout(plan.timeout_ms / 1000):
                 with plugin_boundary(RewriteFailed, "The rewriter"):
-                    rewritten = _checked(await leashed(rewriter.rewrite(_request(prompt, found, attempt))))
+                    line = one_bounded_line(await leashed(rewriter.rewrite(asked)))
+                with plugin_boundary(RewriteFailed, "The drift measurement"):
+                    drift = await leashed(self._drift(first, line, asked.mode, plan))
+                attempt = _Attempt(line, drift)
         except TimeoutError:
-            failure, reason = "StageTimeout", _TIMED_OUT
-        except _Malformed:
-            failure, reason = "Malformed", _MALFORMED
-        except GatewayError as error:
-            failure, reason = type(error).__name__, _FAILED
+            attempt, error = _Attempt(None, fault=RewriteFault.TIMED_OUT), "StageTimeout"
+        except Malformed as malformed:
+            attempt, error = _Attempt(None, fault=malformed.fault), "Malformed"
+        except GatewayError as failed:
+            attempt, error = _Attempt(None, fault=RewriteFault.FAILED), type(failed).__name__
+        rewritten = attempt.rewritten
+        if attempt.drift is not None and attempt.drift.faults:
+            fault = RewriteFault.of_drift(attempt.drift)
+            attempt, error = _Attempt(None, attempt.drift, fault), "Drifted"
         trail.rewrite(
-            model=rewriter.identity,
-            attempt=attempt,
-            latency_us=(time.monotonic_ns() - started_ns) // 1000,
-            rewritten=rewritten,
-            failure=failure,
+            RewriteAttempt(
+                model=rewriter.identity,
+                mode=asked.mode,
+                number=asked.attempt,
+                latency_us=(time.monotonic_ns() - started_ns) // 1000,
+                prompt=asked.prompt,
+                rewritten=rewritten,
+                categories=first.found.categories,
+                changed=len(changed(first.text, rewritten)) if rewritten is not None else 0,
+                drift=attempt.drift,
+                max_drift=plan.max_drift,
+                drift_model=self._gauge.revision,
+                error=error,
+                fault=None if attempt.fault is None else attempt.fault.value,
+            )
         )
-        return rewritten, reason
+        return attempt
+
+    async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
+        spans = first.request(0).spans
+        return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
 
 
-class _Malformed(RewriteFailed):
-    """The rewriter's answer is not one bounded, printable line."""
+def _failed(request: ImageRequest, found: Decision, plan: RewritePlan, fault: RewriteFault) -> Settled:
+    return Settled(found, plan.on_failure, request.prompt, fault=fault)
 
 
-def _request(prompt: str, found: Decision, attempt: int) -> RewriteRequest:
-    """Tell the rewriter which categories were found where; nothing of the policy, no scores."""
-    rules = {hit.category for hit in found.rules}
-    spans = {span for signal in found.findings.signals if signal.category in rules for span in signal.spans}
-    ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
-    return RewriteRequest(prompt, found.categories, ordered, attempt)
-
-
-def _checked(rewritten: object) -> str:
-    if not isinstance(rewritten, str):
-        raise _Malformed("The rewriter answered no text.")
-    line = rewritten.strip()
-    if not line or len(line) > MAX_REWRITTEN_CHARS or not line.isprintable():
-        raise _Malformed("The rewriter answered no single, bounded, printable line.")
-    return line
+def _trace(first: _Work, used: Rewriter, rewritten: str, drift: Drift, *, attempts: int = 1) -> RewriteTrace:
+    return RewriteTrace(
+        prompt=rewritten,
+        attempts=attempts,
+        called_for=first.found,
+        model=used.identity,
+        changed=changed(first.text, rewritten),
+        drift=drift.distance,
+    )

@@ -34,11 +34,12 @@ from gateway.ports import (
     RecordDraft,
     Rewriter,
 )
+from gateway.record_fields import model_fields
 from gateway.requests import Caller, ImageRequest
+from gateway.rewrite_stage import RewriteStage
 from gateway.settings import Settings
 from gateway.surface import AuditPage, Emit, ModelEntry
 from gateway.telemetry.metrics import GatewayMetrics
-from gateway.trail import model_fields
 
 OK = "ok"
 _CLOSE_WITHIN_S: Final = 40.0
@@ -97,6 +98,7 @@ class Parts:
     cards: Mapping[str, ClassifierCard]
     classifiers: Mapping[str, RunningClassifier]
     rewriter: Rewriter | None
+    rewriting: RewriteStage
     generators: Mapping[str, ImageGenerator]
     log: ReadableLog
     reader: RecordReader
@@ -164,6 +166,7 @@ class Gateway:
             await generator.start()
         if parts.rewriter is not None:
             await parts.rewriter.start()
+        await parts.rewriting.start()
         self._record_configuration()
         self._started = True
 
@@ -250,6 +253,7 @@ class Gateway:
         parts = self._parts
         models = [generator.card.identity for generator in parts.generators.values()]
         models += [parts.rewriter.identity] if parts.rewriter else []
+        models += parts.rewriting.models
         models += [
             ModelIdentity("classifier", card.name, card.revision, card.weights_sha256)
             for card in parts.cards.values()

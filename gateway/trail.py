@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from classifiers.signals import Signal
 from gateway.audit.record import new_id
 from gateway.errors import AuditUnavailable, GatewayError
 from gateway.outcomes import Coverage
 from gateway.ports import AuditLog, Json, ModelIdentity, Receipt, RecordDraft
+from gateway.record_fields import RewriteAttempt, decision_fields, model_fields, rewrite_fields
 from gateway.requests import Caller
-from policies.decision import Decision, RuleHit
+from policies.decision import Decision
 
-MILLION = 1_000_000
 _ERROR_DURABLE_WITHIN_S = 5.0
 """How long an error waits for its own record: it withholds everything, so a log that hangs can't hold it."""
 
@@ -135,27 +134,12 @@ class Trail:
         self._append(decision.id, decision.stage.value, public, None if text is None else {"prompt": text})
         self._observer.decision(decision, latency_us)
 
-    def rewrite(
-        self,
-        *,
-        model: ModelIdentity,
-        attempt: int,
-        latency_us: int,
-        rewritten: str | None,
-        failure: str | None,
-    ) -> None:
-        """Record one attempt at rewriting: the sealed rewrite, or the class of its failure."""
-        public: dict[str, Json] = {
-            "action": "rewrite" if failure is None else "block",
-            "attempt": attempt,
-            "latency_us": latency_us,
-            "models": [model_fields(model)],
-        }
-        if failure is not None:
-            public["error"] = {"class": failure}
-        self._append(
-            new_id(), "rewrite", public, None if rewritten is None else {"rewritten_prompt": rewritten}
-        )
+    def rewrite(self, attempt: RewriteAttempt) -> None:
+        """Record one attempt at rewriting: both prompts sealed; what was changed, and how far, in public."""
+        sealed = {"prompt": attempt.prompt}
+        if attempt.rewritten is not None:
+            sealed["rewritten_prompt"] = attempt.rewritten
+        self._append(new_id(), "rewrite", rewrite_fields(attempt), sealed)
 
     def generated(
         self,
@@ -192,8 +176,12 @@ class Trail:
         action: str = "block",
         out: Sequence[DeliveredBytes] = (),
         error: Mapping[str, Json] | None = None,
+        fault: str | None = None,
     ) -> str:
-        """Record the outcome, once; it names every record before it. Returns the closing record's id."""
+        """Record the outcome, once; it names every record before it. Returns the closing record's id.
+
+        `fault` says why no rewrite could be used.
+        """
         latency_us = (time.monotonic_ns() - self._started_ns) // 1000
         public: dict[str, Json] = {
             "action": action,
@@ -212,6 +200,8 @@ class Trail:
         }
         if error is not None:
             public["error"] = error
+        if fault is not None:
+            public["rewrite"] = {"fault": str(fault)}
         closing_id = new_id()
         self._append(closing_id, "outcome", public, None)
         self._closed = True
@@ -246,52 +236,3 @@ class Trail:
         draft = RecordDraft("decision", record_id, public, sealed, self._caller.tenant)
         self._pending.append(self._log.append(draft))
         self._ids.append(record_id)
-
-
-def decision_fields(decision: Decision) -> dict[str, Json]:
-    """Return the public fields of a decision: integers and words only, nothing personal.
-
-    `carried` stands there only when evidence of another part of the request counted for the locked rules.
-    """
-    fields: dict[str, Json] = {
-        "action": decision.action.word,
-        "degraded": decision.degraded,
-        "failed_closed": decision.failed_closed,
-        "failures": [
-            {"classifier": f.classifier, "detail": f.detail, "kind": f.kind.value}
-            for f in decision.findings.failures
-        ],
-        "inspected_by": list(decision.findings.inspected_by),
-        "policy": {"name": decision.policy.name, "revision": decision.policy.revision},
-        "reason": decision.public_reason,
-        "rules": [_rule_fields(hit) for hit in decision.rules],
-        "scores": _score_fields(decision.findings.signals),
-        "shadow": [_rule_fields(hit) for hit in decision.shadow],
-        "verdict": decision.verdict.word,
-    }
-    if decision.findings.carried:
-        fields["carried"] = _score_fields(decision.findings.carried)
-    return fields
-
-
-def model_fields(model: ModelIdentity) -> dict[str, Json]:
-    """Return a model as it goes on record."""
-    return {"name": model.name, "revision": model.revision, "role": model.role, "sha256": model.sha256}
-
-
-def _rule_fields(hit: RuleHit) -> dict[str, Json]:
-    return {
-        "action": hit.action.word,
-        "category": hit.category,
-        "classifier": hit.classifier,
-        "id": hit.rule,
-        "mode": hit.mode.value,
-        "score": round(hit.score * MILLION),
-        "severity": hit.severity.word,
-        "threshold": round(hit.threshold * MILLION),
-    }
-
-
-def _score_fields(signals: Sequence[Signal]) -> list[Json]:
-    """Return every raw score: without them a new policy can't be replayed on history."""
-    return [[s.classifier, s.revision, s.view, s.category, round(s.score * MILLION)] for s in signals]

@@ -17,13 +17,14 @@ from classifiers.registry import ClassifierSpec, load_classifiers, load_factory
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
 from gateway.audit.settings import AuditSettings
+from gateway.drift import DriftGauge
 from gateway.errors import ConfigurationError, PluginError
 from gateway.judge import Judge
 from gateway.moderation import Moderator
 from gateway.moderator_alone import ModeratorAlone
 from gateway.pipeline import Pipeline
 from gateway.policies_in_force import PoliciesInForce
-from gateway.ports import ImageGenerator, Rewriter
+from gateway.ports import Embedder, ImageGenerator, Rewriter
 from gateway.records import Records
 from gateway.rewrite_stage import RewriteStage
 from gateway.service import Gateway, Parts
@@ -34,6 +35,7 @@ from policies.book import PolicyBook
 from policies.errors import PolicyError
 
 REWRITERS = "imagegate.rewriters"
+EMBEDDERS = "imagegate.embedders"
 GENERATORS = "imagegate.generators"
 
 
@@ -58,9 +60,10 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     judge = Judge(batchers)
+    rewriting = build_rewrite_stage(judge, rewriter)
     pipeline = Pipeline(
         judge=judge,
-        rewriting=RewriteStage(judge, rewriter),
+        rewriting=rewriting,
         generators=generators,
         policies=policies,
         log=log,
@@ -83,6 +86,7 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
             cards=cards,
             classifiers=batchers,
             rewriter=rewriter,
+            rewriting=rewriting,
             generators=generators,
             log=log,
             reader=Records(AuditReader(audit.database)),
@@ -141,6 +145,13 @@ def build_rewriter(component: ComponentSettings) -> Rewriter:
     """Return the configured rewriter, nothing loaded. Raises PluginError or ConfigurationError."""
     rewriter: Rewriter = _made(REWRITERS, component.type, component)
     return rewriter
+
+
+def build_rewrite_stage(judge: Judge, rewriter: Rewriter | None) -> RewriteStage:
+    """Return the stage around a rewriter, with the rule that cuts and the model that measures drift."""
+    cutter: Rewriter = _made(REWRITERS, "cut", ComponentSettings(type="cut"))
+    embedder: Embedder = _made(EMBEDDERS, "minilm", ComponentSettings(type="minilm"))
+    return RewriteStage(judge, rewriter, cutter=cutter, gauge=DriftGauge(embedder))
 
 
 def build_generators(settings: Settings) -> dict[str, ImageGenerator]:

@@ -11,10 +11,11 @@ Model: all-MiniLM-L6-v2 (Apache-2.0), 384 dimensions, mean pooling over tokens, 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from classifiers.protocol import ClassifierConfigError
 from classifiers.text.onnx_export import exported
 from classifiers.text.windows import Engine, Ids, OnnxEngine, Vectors, Window, WindowTokenizer, run
 from classifiers.weights import package_file
@@ -42,6 +43,11 @@ class SentenceEncoder:
         if self._runtime == "auto":
             return "onnx" if importlib.util.find_spec("onnx") and _has_onnxruntime() else "torch"
         return self._runtime
+
+    @property
+    def revision(self) -> str:
+        """The package and the weights, as they go on record."""
+        return f"{PACKAGE}-{WEIGHTS_SHA256[:12]}"
 
     def load(self) -> None:
         """Check the weights, load tokenizer and runtime; the first ONNX start exports, about ten seconds.
@@ -74,6 +80,17 @@ class SentenceEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of short texts, texts × 384; of a long text, its first window's."""
         return self.embed([self.windows(text)[0] for text in texts])
+
+
+def from_options(name: str, options: Mapping[str, object]) -> SentenceEncoder:
+    """Build the encoder for those who only need distances; loads nothing, and has no options.
+
+    Raises:
+        ClassifierConfigError: an option is given.
+    """
+    if options:
+        raise ClassifierConfigError(f"embedder {name!r}: it has no options; remove {', '.join(options)}")
+    return SentenceEncoder()
 
 
 class _TorchEngine:

@@ -27,6 +27,7 @@ from gateway.outcomes import (
     RewriteTrace,
     WithheldImage,
 )
+from gateway.ports import RewriteMode
 from gateway.requests import ImageRequest
 from policies.decision import Action, Decision, Stage
 
@@ -120,7 +121,7 @@ def moderation_summary(request: ImageRequest, outcome: Delivered | Partial) -> d
         "outcome": "partial" if isinstance(outcome, Partial) else "delivered",
         "decision": prompt.id,
         "decisions": _decision_ids(outcome, withheld),
-        "action": (Action.REWRITE if outcome.rewrite else prompt.action).word,
+        "action": _action(outcome).word,
         "policy": {"name": prompt.policy.name, "revision": prompt.policy.revision},
         "severities": severities(prompt),
         "degraded": prompt.degraded or any(i.decision.degraded for i in outcome.images if i.decision),
@@ -201,14 +202,27 @@ def _images(coverage: Coverage) -> dict[str, object]:
     }
 
 
+def _action(outcome: Delivered | Partial) -> Action:
+    """A mended prompt was rewritten; an enhanced one was allowed as it stood."""
+    mended = outcome.rewrite is not None and outcome.rewrite.mode is RewriteMode.SAFETY
+    return Action.REWRITE if mended else outcome.prompt_decision.action
+
+
 def _rewrite(trace: RewriteTrace | None) -> Mapping[str, object] | None:
     if trace is None:
         return None
     return {
+        "mode": trace.mode.value,
         "attempts": trace.attempts,
         "rules": list(trace.rules),
         "categories": list(trace.categories),
-        "model": {"name": trace.model.name, "revision": trace.model.revision},
+        "changed": [{"start": span.start, "end": span.end} for span in trace.changed],
+        "drift": round(trace.drift, 6),
+        "model": {
+            "name": trace.model.name,
+            "revision": trace.model.revision,
+            "sha256": trace.model.sha256,
+        },
     }
 
 

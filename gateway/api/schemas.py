@@ -44,18 +44,31 @@ class Withheld(BaseModel):
 
 
 class RewriteModel(BaseModel):
-    """The model that rewrote."""
+    """The model that rewrote, with the sha256 of its weights where it has any here."""
 
     name: str
     revision: str
+    sha256: str | None
+
+
+class Stretch(BaseModel):
+    """Characters `[start, end)` of the prompt as written, counted in code points."""
+
+    start: int
+    end: int
 
 
 class Rewrite(BaseModel):
-    """What made the prompt be rewritten, and how often it took."""
+    """What made the prompt be rewritten, what was changed in it, and how far the rewrite lies from it.
 
+    In the mode `enhance` the prompt was allowed as it stood, and `rules` and `categories` are empty."""
+
+    mode: Literal["safety", "enhance"]
     attempts: int
     rules: list[str]
     categories: list[str]
+    changed: list[Stretch]
+    drift: float
     model: RewriteModel
 
 

@@ -162,9 +162,10 @@ def _report(outcome: Outcome, files: dict[int, Path]) -> None:
         _report_refusal(outcome)
         return
     if outcome.rewrite is not None:
-        say(f"rewritten  {outcome.rewrite.prompt}", style="yellow")
         rules = ", ".join(outcome.rewrite.rules)
-        say(f"           because of {', '.join(outcome.rewrite.categories)}; rules {rules}")
+        say(f"{'rewritten' if rules else 'enhanced ':<10} {outcome.rewrite.prompt}", style="yellow")
+        if rules:
+            say(f"           because of {', '.join(outcome.rewrite.categories)}; rules {rules}")
     for image in outcome.images:
         say(
             f"written    {files[image.index]}  {image.width}x{image.height}  seed {image.seed}", style="green"
@@ -227,9 +228,12 @@ def _delivered_view(outcome: Delivered | Partial, files: dict[int, Path]) -> dic
         "rewrite": None
         if rewrite is None
         else {
+            "mode": rewrite.mode.value,
             "attempts": rewrite.attempts,
             "rules": list(rewrite.rules),
             "categories": list(rewrite.categories),
+            "changed": [{"start": span.start, "end": span.end} for span in rewrite.changed],
+            "drift": round(rewrite.drift, 6),
             "model": rewrite.model.name,
             "revision": rewrite.model.revision,
         },

@@ -8,7 +8,7 @@ import pytest
 from support.tiny_chat import make_tiny_chat_model
 
 from gateway.ports import Rewriter
-from gateway.rewriting import smollm2
+from gateway.rewriting import cut, smollm2
 from gateway.rewriting.fakes import ScriptedRewriter
 from gateway.rewriting.testing import RewriterContract
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
@@ -43,6 +43,13 @@ class TestTinyCuttingRewriter(TestTinyTransformersRewriter):
         return TransformersChatRewriter.from_options(
             "tiny", {"model": self._model, "max_chars": 200, "max_new_tokens": 12, "strategy": "cut"}
         )
+
+
+class TestCut(RewriterContract):
+    """The rule without a model."""
+
+    def make_rewriter(self) -> Rewriter:
+        return cut.from_options("cut", {})
 
 
 @pytest.mark.models

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from gateway.api.app import create_app
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
 from gateway.audit.settings import AuditSettings
+from gateway.drift import DriftGauge
 from gateway.judge import Judge
 from gateway.moderation import Moderator
 from gateway.pipeline import Pipeline
@@ -35,6 +37,7 @@ from gateway.ports import (
 )
 from gateway.records import Records
 from gateway.rewrite_stage import RewriteStage
+from gateway.rewriting.cut import from_options as cutter_from_options
 from gateway.service import Gateway, Parts
 from gateway.settings import Settings, load_settings
 from gateway.telemetry.metrics import GatewayMetrics
@@ -129,6 +132,21 @@ class Rewriting:
             return request.prompt.replace("rude ", "")
         answer = self._fault(request)
         return await answer if asyncio.iscoroutine(answer) else answer
+
+
+class Meaning:
+    """Embeds a text by the words in it, so that a text with other words points elsewhere."""
+
+    revision = "scripted-1"
+
+    def load(self) -> None: ...
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        vectors = np.full((len(texts), 64), 1e-6, np.float32)
+        for row, text in enumerate(texts):
+            for word in text.split():
+                vectors[row, zlib.crc32(word.encode()) % 64] += 1
+        return vectors
 
 
 @dataclass
@@ -237,9 +255,13 @@ async def scripted_gateway(
     judge = Judge(batchers)
     metrics = GatewayMetrics()
     chosen = policies(book)
+    rewriting = RewriteStage(
+        judge, rewriter or Rewriting(), cutter=cutter_from_options("cut", {}), gauge=DriftGauge(Meaning())
+    )
+    await rewriting.start()
     pipeline = Pipeline(
         judge=judge,
-        rewriting=RewriteStage(judge, rewriter or Rewriting()),
+        rewriting=rewriting,
         generators={"painting": painting or Painting()},
         policies=chosen,
         log=used_log,
@@ -258,6 +280,7 @@ async def scripted_gateway(
             cards=cards,
             classifiers=batchers,
             rewriter=rewriter or Rewriting(),
+            rewriting=rewriting,
             generators={"painting": painting or Painting()},
             log=used_log,
             reader=Records(AuditReader(audit.database)),

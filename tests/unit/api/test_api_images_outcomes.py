@@ -18,6 +18,7 @@ from support.service import (
     image,
 )
 
+from classifiers.signals import Span
 from gateway.api.app import create_app
 from gateway.errors import (
     AuditUnavailable,
@@ -37,12 +38,15 @@ PATH = "/v1/images/generations"
 async def test_a_rewritten_prompt_is_shown(client: httpx.AsyncClient, service: ScriptedService) -> None:
     """Whenever the prompt was rewritten every picture carries the revised one."""
     called_for = replace(decision(), id="original")
-    trace = RewriteTrace('a "calm" scene', 1, called_for, ModelIdentity("rewriter", "smollm2", "1"))
+    model = ModelIdentity("rewriter", "smollm2", "1")
+    trace = RewriteTrace('a "calm" scene', 1, called_for, model, (Span(0, 1),), 0.25)
     service.answer = lambda r: replace(delivered(r), rewrite=trace)
     body = (await client.post(PATH, json={"prompt": "x", "n": 2})).json()
     assert [entry["revised_prompt"] for entry in body["data"]] == ['a "calm" scene'] * 2
     assert body["moderation"]["action"] == "rewrite"
     assert body["moderation"]["rewrite"]["attempts"] == 1
+    assert body["moderation"]["rewrite"]["changed"] == [{"start": 0, "end": 1}]
+    assert body["moderation"]["rewrite"]["drift"] == 0.25
     assert body["moderation"]["decisions"][0] == "original"
 
 
