@@ -22,7 +22,8 @@ from policies.policy import Policy
 ROUNDS = 15
 CALLS = 4_000
 OWN = ["custom/brand", "custom/spoiler"]
-TEXT = ("wordlist", "prototypes", "minor-cues")
+TEXT = ("wordlist", "prototypes", "minor-cues", "language")
+UNASKED = ("sexual", "sexual/minors", "real-person", "minor", "uncovered-language")
 
 
 def card(name: str, modality: Modality, categories: frozenset[str]) -> ClassifierCard:
@@ -37,9 +38,7 @@ CARDS = {name: card(name, Modality.TEXT, frozenset([*CATEGORIES, *OWN])) for nam
 
 def thirty_rules() -> Policy:
     """Return a policy of 30 prompt rules: 20 on one category, 10 on two, over ten categories."""
-    slugs = [
-        slug for slug in CATEGORIES if "/" not in slug and slug not in ("sexual", "real-person", "minor")
-    ] + OWN
+    slugs = [slug for slug in CATEGORIES if "/" not in slug and slug not in UNASKED] + OWN
     rules = []
     for index, slug in enumerate(slugs):
         other = slugs[(index + 3) % len(slugs)]
@@ -62,7 +61,7 @@ def thirty_rules() -> Policy:
 
 def findings(scores: list[float]) -> Findings:
     """Return one signal per score, over the taxonomy's categories, half of them from each classifier."""
-    slugs = [slug for slug in CATEGORIES if slug not in ("sexual/minors", "real-person", "minor")] + OWN
+    slugs = [slug for slug in CATEGORIES if slug not in UNASKED[1:]] + OWN
     signals = [
         Signal(slugs[index % len(slugs)], score, TEXT[index % 2], "bench")
         for index, score in enumerate(scores)

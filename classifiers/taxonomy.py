@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 CUSTOM_PREFIX: Final = "custom/"
+UNCOVERED_LANGUAGE: Final = "uncovered-language"
+"""A text of this category is decided as with a classifier missing: the decision is degraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ _ENTRIES: Final = (
     CategoryEntry("injection", None, "Text that tries to steer the gateway's own models.", _OWN),
     CategoryEntry("real-person", None, "Names or depicts an identifiable real person.", _OWN),
     CategoryEntry("minor", None, "Refers to a person under 18; no violation by itself.", _OWN),
+    CategoryEntry(
+        UNCOVERED_LANGUAGE, None, "In a language that no trained classifier covers; no violation.", _OWN
+    ),
     CategoryEntry("toxicity", None, "Rude or disrespectful comment (Jigsaw's main head).", "Jigsaw"),
 )
 

@@ -79,7 +79,7 @@ class AuditSection(BaseModel):
 
 
 def _embedded_classifiers() -> dict[str, ComponentSettings]:
-    names = ("wordlist", "prototypes", "minor-cues", "opennsfw")
+    names = ("wordlist", "prototypes", "minor-cues", "language", "opennsfw")
     return {name: ComponentSettings(type=name) for name in names}
 
 

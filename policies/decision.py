@@ -89,7 +89,8 @@ class Decision:
 
     Verdict and action differ only through shadow: `verdict` counts shadow rules, `action` does not.
     `failed_closed` is true when a required classifier gave no measurement: the action is then BLOCK and the
-    caller answers 503 or 504, not a moderation block. `degraded` is true whenever any classifier was missing.
+    caller answers 503 or 504, not a moderation block. `degraded` is true whenever any classifier was missing,
+    or the text is in a language that the trained ones don't cover.
     `severities` holds the highest severity per category that reached LOW.
     """
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from classifiers.signals import Failure, FailureKind, Findings, Signal
+from classifiers.taxonomy import UNCOVERED_LANGUAGE
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 Edges: TypeAlias = tuple[float, float, float]
@@ -125,6 +126,7 @@ def evaluate(
         failed = tuple(_failure_hits(stage, findings))
 
     peaks, severities = _peaks(stage, findings.signals)
+    degraded = degraded or UNCOVERED_LANGUAGE in severities
     if findings.carried:
         _file_carried(stage, findings.carried, peaks)
     if not peaks and not failed:  # the common case: nothing reached the lowest edge, nothing failed

@@ -11,6 +11,7 @@ from classifiers.fakes import ScriptedClassifier
 from classifiers.protocol import Classifier
 from classifiers.testing import ClassifierContract
 from classifiers.text.detoxify import DetoxifyClassifier
+from classifiers.text.language import LanguageClassifier
 from classifiers.text.minor_cues import MinorCuesClassifier
 from classifiers.text.patterns import PatternsClassifier
 from classifiers.text.prototypes import PrototypesClassifier
@@ -53,6 +54,14 @@ class TestMinorCues(TextContract):
 
     def make(self) -> Classifier:
         return MinorCuesClassifier.from_options("cues", {})
+
+
+class TestLanguage(TextContract):
+    def sample_items(self) -> Sequence[str]:
+        return (*PROMPTS, "ein roter Apfel auf einem Holztisch", "木桌上的红苹果")
+
+    def make(self) -> Classifier:
+        return LanguageClassifier.from_options("language", {})
 
 
 @pytest.mark.models

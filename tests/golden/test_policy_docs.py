@@ -29,6 +29,7 @@ CARDS = {
             "prototypes", Modality.TEXT, "violence", "harassment", "hate", "sexual", "illicit/violent"
         ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
+        made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
 }

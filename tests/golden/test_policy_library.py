@@ -25,6 +25,7 @@ CARDS = {
             "sexual", "illicit", "illicit/violent",
         ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
+        made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
 }  # fmt: skip
@@ -67,7 +68,7 @@ def test_strict_is_never_looser_than_the_other_two(category: str, score: float) 
     actions = {}
     for name in ("strict", "default", "permissive"):
         for stage, looked in (
-            (Stage.PROMPT, ("wordlist", "prototypes", "minor-cues")),
+            (Stage.PROMPT, ("wordlist", "prototypes", "minor-cues", "language")),
             (Stage.IMAGE, ("opennsfw",)),
         ):
             findings = Findings((Signal(category, score, looked[-1], "r"),), (), looked)

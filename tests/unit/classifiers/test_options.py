@@ -11,7 +11,8 @@ from classifiers.registry import CLASSIFIER_GROUP, load_factory
 @pytest.mark.parametrize(
     "kind",
     [
-        "wordlist", "patterns", "minor-cues", "prompt-safety", "prototypes", "detoxify", "transformers-text",
+        "wordlist", "patterns", "minor-cues", "language", "prompt-safety", "prototypes",
+        "detoxify", "transformers-text",
         "opennsfw", "transformers-image", "clip",
     ],
 )  # fmt: skip

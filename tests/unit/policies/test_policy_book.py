@@ -19,6 +19,7 @@ CARDS = {
     for card in (
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual", "minor"),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
+        made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
     )
