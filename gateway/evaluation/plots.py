@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _AXES: Final = {"precision_recall": ("recall", "precision"), "roc": ("false positives", "recall")}
+_STYLES: Final = {"precision_recall": "steps-post", "roc": "default"}
 _COLUMNS: Final = 3
 _DPI: Final = 80
 
@@ -28,7 +29,7 @@ def curves_png(evaluation: Evaluation, kind: Literal["precision_recall", "roc"])
             ranking = figures.rankings.get(category)
             if ranking is not None and ranking.roc:
                 x, y = zip(*getattr(ranking, kind), strict=True)
-                axes.step(x, y, where="post", label=figures.candidate.name)
+                axes.plot(x, y, drawstyle=_STYLES[kind], label=figures.candidate.name)
         axes.set(title=category, xlabel=_AXES[kind][0], ylabel=_AXES[kind][1], xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(fontsize=7)
     if not wanted:
