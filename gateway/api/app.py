@@ -1,6 +1,6 @@
 """The HTTP application, assembled in one visible place; nothing else happens here.
 
-RequestContext → AccessLog → ErrorBoundary → HeadAsGet → routes
+RequestContext → AccessLog → ErrorBoundary → HeadAsGet → plain routes → the framework with all other routes
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp
 
 from gateway import __version__
 from gateway.api import audit, images, models, moderations, ops
@@ -25,6 +28,7 @@ from gateway.api.limits import Admission
 from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestContext
 from gateway.api.openapi import schema_maker
 from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
+from gateway.api.routing import PlainRoutes
 from gateway.errors import GatewayError
 from gateway.surface import GatewayService
 from gateway.telemetry.metrics import GatewayMetrics
@@ -38,6 +42,21 @@ _ROUTERS: Final = (
     audit.router,
     ops.router,
 )
+
+
+class GatewayApp(FastAPI):
+    """FastAPI inside our own wrappers: its outer ones (error page, tracing, body limit) have no work here."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Assemble what every request passes, from the inside out."""
+        edge: Edge = self.state.edge
+        app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        app = PlainRoutes(app, routes=self.routes)
+        app = ExceptionMiddleware(app, handlers=self.exception_handlers)
+        app = HeadAsGet(app)
+        app = ErrorBoundary(app)
+        app = AccessLog(app, metrics=edge.metrics)
+        return RequestContext(app, draining=lambda: edge.admission.draining)
 
 
 def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None) -> FastAPI:
@@ -61,18 +80,13 @@ def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None
         started=int(time.time()),
     )
     _watch(edge)
-    app = FastAPI(title="imagegate", version=__version__, lifespan=_lifespan(edge), redirect_slashes=False)
+    app = GatewayApp(title="imagegate", version=__version__, lifespan=_lifespan(edge), redirect_slashes=False)
     app.state.edge = edge
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat: `include_router` would match every request twice
     app.add_exception_handler(GatewayError, on_gateway_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)
-    # The last one added is the outermost.
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(ErrorBoundary)
-    app.add_middleware(AccessLog, metrics=edge.metrics)
-    app.add_middleware(RequestContext, draining=lambda: edge.admission.draining)
     app.openapi = schema_maker(  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
         app, version=__version__, without_keys=edge.keys.open
     )

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem, unforeseen
 from gateway.errors import GatewayError
+from gateway.randomness import random_bytes
 from gateway.telemetry.metrics import GatewayMetrics
 
 _ACCESS: Final = logging.getLogger("imagegate.access")
@@ -38,7 +39,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or f"req_{uuid4().hex}"
+        request_id = _given_id(scope) or f"req_{random_bytes(16).hex()}"
         scope["imagegate.request_id"] = request_id
         extra = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
 

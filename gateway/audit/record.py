@@ -7,7 +7,6 @@ It opens no database.
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final
 from gateway.audit.canonical import RecordInvalid, canonical
 from gateway.audit.sealing import SealedPart, Sealer
 from gateway.ports import RecordDraft
+from gateway.randomness import random_bytes
 
 FORMAT: Final = 1
 TYPES: Final = frozenset({"decision", "config", "review", "access", "erasure", "gap", "heartbeat"})
@@ -30,7 +30,7 @@ JUMP_US: Final = 2_000_000
 def new_id() -> str:
     """Return a UUIDv7 as text: milliseconds, 12 bits of sub-millisecond, 62 random bits (RFC 9562, 6.2)."""
     milliseconds, rest_ns = divmod(time.time_ns(), 1_000_000)
-    random = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
+    random = int.from_bytes(random_bytes(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
     value = milliseconds << 80 | 0x7 << 76 | (rest_ns * 4096 // 1_000_000) << 64 | 0x2 << 62 | random
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

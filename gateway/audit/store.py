@@ -23,7 +23,8 @@ from gateway.errors import AuditCorrupt
 from gateway.ports import Receipt
 
 Connect: TypeAlias = Callable[[Path], sqlite3.Connection]
-_CHUNK: Final = 64
+_CHUNK: Final = 32
+"""Rows a statement, at most: each number of rows is a prepared statement, and the connection keeps 256."""
 
 
 class DoubleIds(Exception):
@@ -176,7 +177,7 @@ class Store:
         """Insert many rows a statement: each statement gives up the interpreter lock and must win it back."""
         at, count = 0, len(rows)
         while at < count:
-            step = min(_CHUNK, 1 << ((count - at).bit_length() - 1))
+            step = min(_CHUNK, count - at)
             self._connection.execute(_insert_sql(table, len(rows[0]), step), [*chain(*rows[at : at + step])])
             at += step
 

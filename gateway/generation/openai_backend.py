@@ -116,6 +116,8 @@ class OpenAIGenerator:
 
     async def _pictures(self, request: GenerationRequest) -> tuple[Picture, ...]:
         parts = self._parts(len(request.seeds))
+        if len(parts) == 1:
+            return tuple(await self._call(request, *parts[0]))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._call(request, start, count)) for start, count in parts]
