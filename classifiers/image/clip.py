@@ -15,47 +15,19 @@ from typing import Any, Final
 
 import numpy as np
 from PIL import Image
-from pydantic import field_validator
 
-from classifiers.image.concepts import BENIGN, CONCEPTS
-from classifiers.image.hub import HubOptions, card_revision, resolve_hub
+from classifiers.image.hub import card_revision, resolve_hub
 from classifiers.image.pixels import check_pixels
+from classifiers.image.zero_shot import ZeroShotOptions
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, Pixels
 from classifiers.signals import Modality, Signal
-from classifiers.taxonomy import is_known
 
 KIND: Final = "clip"
 
 
-class ClipOptions(HubOptions):
-    """What an operator may set, beside the model's place.
-
-    `concepts` maps a category to descriptions of it; `benign` lists what merely looks alike. Both have a
-    default table (`classifiers.image.concepts`); one that is given replaces it whole.
-    """
-
-    concepts: Mapping[str, tuple[str, ...]] = CONCEPTS
-    benign: tuple[str, ...] = BENIGN
-
-    @field_validator("concepts")
-    @classmethod
-    def _check_concepts(cls, concepts: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-        if not concepts:
-            raise ValueError("name at least one category")
-        for category, prompts in concepts.items():
-            if not is_known(category):
-                raise ValueError(f"{category!r} is no category; an own one begins with custom/")
-            if not prompts or not all(prompt.strip() for prompt in prompts):
-                raise ValueError(f"{category!r} needs at least one description, none of them empty")
-        return concepts
-
-    @field_validator("benign")
-    @classmethod
-    def _check_benign(cls, benign: tuple[str, ...]) -> tuple[str, ...]:
-        if not benign or not all(prompt.strip() for prompt in benign):
-            raise ValueError("needs at least one description, none of them empty: without them all is harm")
-        return benign
+class ClipOptions(ZeroShotOptions):
+    """What an operator may set: the model's place, `concepts` and `benign`."""
 
 
 class ClipClassifier:
@@ -67,7 +39,7 @@ class ClipClassifier:
         self._model: Any = None
         self._processor: Any = None
         self._text: Any = None  # prompts × width, unit length; the benign ones first
-        self._spans = _prompt_spans(options)
+        self._spans = options.spans()
         self._card = ClassifierCard(
             name=name,
             kind=KIND,
@@ -117,17 +89,18 @@ class ClipClassifier:
 
         torch.set_num_threads(self._options.threads)
         folder = str(self._resolved.path)
-        self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._processor = AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = CLIPModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, self._options.dtype)
         )
         model = model.to(self._options.device).eval()
-        prompts = [*self._options.benign]
-        for descriptions in self._options.concepts.values():
-            prompts.extend(descriptions)
         limit = model.config.text_config.max_position_embeddings
-        tokens = tokenizer(prompts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        tokens = tokenizer(
+            self._options.prompts(), padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        )
         with torch.inference_mode():
             features = model.get_text_features(**tokens.to(self._options.device)).pooler_output
             self._text = torch.nn.functional.normalize(features.float(), dim=-1)
@@ -157,12 +130,3 @@ class ClipClassifier:
             share = float((row[start:end].logsumexp(0) - benign).sigmoid())
             signals.append(Signal(category, share, self._card.name, self._card.revision))
         return tuple(signals)
-
-
-def _prompt_spans(options: ClipOptions) -> dict[str, tuple[int, int]]:
-    """Per category, the half-open range of its descriptions among all prompts."""
-    spans, start = {}, len(options.benign)
-    for category, descriptions in options.concepts.items():
-        spans[category] = (start, start + len(descriptions))
-        start += len(descriptions)
-    return spans

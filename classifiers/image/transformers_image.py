@@ -107,9 +107,15 @@ class TransformersImageClassifier:
 
         torch.set_num_threads(self._options.threads)
         folder = str(self._resolved.path)
-        self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        self._processor = AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         model = AutoModelForImageClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, self._options.dtype)
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=getattr(torch, self._options.dtype),
         )
         self._model = model.to(self._options.device).eval()
 

@@ -1,0 +1,165 @@
+"""The safety checker of Stable Diffusion (diffusers), asked for its scores instead of its black pictures.
+
+Duty: pixels → a `sexual` signal, and, when asked for, one signal for each of its 17 concepts and 3
+special-care concepts. It knows no threshold and no policy; the checker's own ones are part of its measure.
+
+A concept's distance is the picture's cosine likeness to it, less the concept's threshold; a picture near a
+special-care concept counts 0.01 nearer to all others, as in the original. The score is a sigmoid of the
+largest distance, so that .5 is where the checker would have blackened the picture. (The original also rounds
+to three digits.) Its model card says neither what the concepts are nor how good it is; Rando et al. 2022,
+"Red-Teaming the Stable Diffusion Safety Filter", found sexual words behind the 17 and young people behind
+the 3.
+
+Blind spots: violence, gore and every other harm; drawings; crops that keep the subject small.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from classifiers.image.hub import HubOptions, card_revision, resolve_hub
+from classifiers.image.pixels import check_pixels
+from classifiers.options import parse_options
+from classifiers.protocol import ClassifierCard, Pixels
+from classifiers.signals import Modality, Signal
+
+KIND: Final = "safety-checker"
+CATEGORY: Final = "sexual"
+CONCEPTS: Final = tuple(f"custom/safety-checker/concept-{at:02}" for at in range(1, 18))
+SPECIAL_CARE: Final = tuple(f"custom/safety-checker/special-care-{at}" for at in range(1, 4))
+STEEPNESS: Final = 40.0
+"""Cosine distances are small: ±0.05 is a clear case, and becomes .12 and .88."""
+_SPECIAL_CARE_NEARER: Final = 0.01
+_PREPROCESSOR: Final = "preprocessor_config.json"
+
+
+class SafetyCheckerOptions(HubOptions):
+    """What an operator may set, beside the model's place.
+
+    `signals`: `strongest` gives one `sexual` signal; `each` adds the twenty concepts under
+    `custom/safety-checker/…`.
+    """
+
+    signals: Literal["strongest", "each"] = "strongest"
+
+
+class SafetyCheckerClassifier:
+    """diffusers' `StableDiffusionSafetyChecker`, read before it hides its scores."""
+
+    def __init__(self, name: str, options: SafetyCheckerOptions) -> None:
+        self._options = options
+        self._resolved = resolve_hub(name, options)
+        self._model: Any = None
+        self._processor: Any = None
+        each = (*CONCEPTS, *SPECIAL_CARE) if options.signals == "each" else ()
+        self._card = ClassifierCard(
+            name=name,
+            kind=KIND,
+            revision=card_revision(options, self._resolved),
+            modality=Modality.IMAGE,
+            categories=frozenset({CATEGORY, *each}),
+            languages=("*",),
+            licence=options.licence,
+            calibrated=False,
+            description="Sexual content by the likeness to 17 hidden concepts; blind to every other harm.",
+            weights_sha256=self._resolved.sha256.get("model.safetensors"),
+        )
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, object]) -> SafetyCheckerClassifier:
+        """Make one from settings.
+
+        Raises:
+            ClassifierConfigError: an unknown option, an unpinned hub id, a folder without a model.
+        """
+        return cls(name, parse_options(SafetyCheckerOptions, name, KIND, options))
+
+    @property
+    def card(self) -> ClassifierCard:
+        """Who this is."""
+        return self._card
+
+    def warmup(self) -> None:
+        """Load and run once on a grey square."""
+        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
+
+    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
+        """Return the signals of each picture (H × W × 3 uint8), in order."""
+        if not batch:
+            return []
+        if self._model is None:
+            self._load()
+        return [self._signals(row) for row in self._infer(self._prepare(batch))]
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._model = self._processor = None
+
+    def _load(self) -> None:
+        import torch
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from transformers import AutoImageProcessor
+        from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+        torch.set_num_threads(self._options.threads)
+        folder = self._resolved.path
+        if (folder / _PREPROCESSOR).is_file():
+            self._processor = AutoImageProcessor.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
+            )
+        else:  # a pipeline keeps it in another folder; it is CLIP's own, at the model's size
+            config = json.loads((folder / "config.json").read_text("utf-8"))
+            side = config["vision_config"]["image_size"]
+            self._processor = CLIPImageProcessorPil(
+                size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+            )
+        model = StableDiffusionSafetyChecker.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=getattr(torch, self._options.dtype),
+            attn_implementation="eager",  # its class declares no other
+        )
+        self._model = model.to(self._options.device).eval()
+
+    def _prepare(self, batch: Sequence[Pixels]) -> Any:
+        for pixels in batch:
+            check_pixels(pixels)
+        pictures = [Image.fromarray(pixels) for pixels in batch]
+        tensors = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+        return tensors.to(self._options.device, self._model.dtype)
+
+    def _infer(self, tensors: Any) -> npt.NDArray[np.float64]:
+        """Return pictures × 20: the distances of the 17 concepts, then those of the 3 special-care ones."""
+        import torch
+        from torch.nn.functional import normalize
+
+        model = self._model
+        with torch.inference_mode():
+            embeds = normalize(model.visual_projection(model.vision_model(tensors).pooler_output).float())
+            special = embeds @ normalize(model.special_care_embeds.float()).T
+            special = special - model.special_care_embeds_weights.float()
+            nearer = _SPECIAL_CARE_NEARER * (special > 0).any(dim=1, keepdim=True)
+            concepts = embeds @ normalize(model.concept_embeds.float()).T
+            concepts = concepts - model.concept_embeds_weights.float() + nearer
+            distances = torch.cat([concepts, special], dim=1).cpu().numpy()
+        if distances.shape[1] != len(CONCEPTS) + len(SPECIAL_CARE):
+            raise ValueError(f"the safety checker has {distances.shape[1]} concepts, not 17 and 3")
+        return np.asarray(distances, dtype=np.float64)
+
+    def _signals(self, row: npt.NDArray[np.float64]) -> tuple[Signal, ...]:
+        scores = 1 / (1 + np.exp(-STEEPNESS * row))  # NaN stays NaN, and Signal refuses it
+        strongest = int(np.argmax(row[: len(CONCEPTS)]))
+        found = {CATEGORY: scores[strongest]}
+        if self._options.signals == "each":
+            found |= dict(zip((*CONCEPTS, *SPECIAL_CARE), scores, strict=True))
+        return tuple(
+            Signal(category, float(score), self._card.name, self._card.revision)
+            for category, score in found.items()
+        )
