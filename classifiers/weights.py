@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from classifiers.protocol import ClassifierConfigError
 
+SUMS: Final = "SHA256SUMS"
+"""A folder's list of its own files, as `sha256sum` writes it; its own sha256 pins the whole folder."""
 WEIGHT_SUFFIXES: Final = (".safetensors", ".onnx")
 _TEXT_SUFFIXES: Final = (".json", ".txt", ".model", ".jinja")
 _PICKLE_SUFFIXES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack", ".h5")
@@ -94,6 +96,34 @@ def package_file(package: str, relative: str, sha256: str) -> Path:
             check_sha256(path, sha256)
             return path
     raise ClassifierConfigError(f"package {package!r} holds no {relative}; reinstall its pinned version")
+
+
+def listed_files(folder: Path, sums_sha256: str) -> dict[str, Path]:
+    """Return the files that a folder's `SHA256SUMS` lists, each checked; the list itself is the pinned one.
+
+    Raises:
+        ClassifierConfigError: no such list or another one, a file missing, or another one than listed.
+    """
+    sums = folder / SUMS
+    if not sums.is_file():
+        raise ClassifierConfigError(f"there is no {SUMS} in {folder.name}; give a folder that holds one")
+    check_sha256(sums, sums_sha256)
+    listed: dict[str, Path] = {}
+    for line in sums.read_text("utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise ClassifierConfigError(f"{folder.name} lacks {name}, which its {SUMS} lists")
+        check_sha256(path, digest)
+        listed[name] = path
+    return listed
+
+
+def write_sums(folder: Path) -> str:
+    """Write the list of a folder's files into it and return the list's own sha256."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS)
+    (folder / SUMS).write_text("".join(f"{file_sha256(folder / name)}  {name}\n" for name in names))
+    return file_sha256(folder / SUMS)
 
 
 def load_checkpoint(path: Path, sha256: str) -> Mapping[str, Any]:

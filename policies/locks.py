@@ -51,14 +51,14 @@ def lock_key(family: str) -> str:
     return f"{family}@lock"
 
 
-def carried_from(findings: Findings) -> tuple[Signal, ...]:
+def carried_from(findings: Findings, before: tuple[Signal, ...] = ()) -> tuple[Signal, ...]:
     """Return what of a stage counts for the locks at the next: per category its strongest signal from low on.
 
     A prompt that speaks of a child says nothing sexual; a sexual picture shows no age. Only together do they
-    reach the lock, so the prompt's evidence goes with the picture.
+    reach the lock, so the prompt's evidence goes with the picture. `before` is what was carried already.
     """
     strongest: dict[str, Signal] = {}
-    for signal in (*findings.carried, *findings.signals):
+    for signal in (*before, *findings.carried, *findings.signals):
         if signal.score >= LOCK_EDGES[0] and any(is_within(signal.category, f) for f in LOCKED_FAMILIES):
             held = strongest.get(signal.category)
             if held is None or signal.score > held.score:

@@ -1,13 +1,14 @@
 """A transformers sequence classifier run over overlapping windows, so that no part of a text is skipped.
 
-Duty: texts in, one row of label scores per text out. It knows neither labels nor categories. A text that
+Duty: texts in, one row of label scores per text out. It knows neither labels nor categories, and of the model
+only a function from token ids to logits: torch's (`torch_logits`) or an exported graph's. A text that
 needs more than `MAX_WINDOWS` windows is refused rather than judged in part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ _BATCH_TOKENS: Final = 4096
 
 Activation = Literal["sigmoid", "softmax"]
 Scores = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+Logits: TypeAlias = Callable[[Ids, Ids], Scores]
+"""`logits(ids, mask)`: rows × tokens int64 each → rows × labels float32."""
 
 
 class TextTooLong(ValueError):
@@ -28,23 +32,21 @@ class SlowTokenizer(ValueError):
 
 
 class SequenceModel:
-    """A loaded model and its tokenizer. `max_tokens` is a window's length, special tokens included."""
+    """A model's logits, its configuration and its tokenizer.
+
+    `max_tokens` is a window's length, special tokens included; the model's own limit is kept.
+    """
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, activation: Activation, max_tokens: int, device: str = "cpu"
+        self, logits: Logits, config: Any, tokenizer: Any, *, activation: Activation, max_tokens: int
     ) -> None:
-        import torch
-
         if not tokenizer.is_fast:
             raise SlowTokenizer(type(tokenizer).__name__)
-        if device == "cpu":
-            torch.set_num_threads(1)  # spin barriers of several threads collapse on a busy machine
-        positions = _positions(model.config)
+        positions = _positions(config)
         self._max_tokens = max_tokens if positions is None else min(max_tokens, positions)
-        self._model = model.eval().to(device)
+        self._logits = logits
         self._tokenizer = tokenizer
         self._activation = activation
-        self._device = device
         self._pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
 
     def scores(self, texts: Sequence[str]) -> Scores:
@@ -73,26 +75,17 @@ class SequenceModel:
         return owners, encoded["input_ids"]
 
     def _infer(self, windows: Sequence[Sequence[int]]) -> Scores:
-        import torch
-
         scores: Scores | None = None
         for places in _batches([len(window) for window in windows]):
-            ids, mask = self._padded([windows[place] for place in places])
-            with torch.inference_mode():
-                logits = self._model(
-                    input_ids=torch.from_numpy(ids).to(self._device),
-                    attention_mask=torch.from_numpy(mask).to(self._device),
-                ).logits.float()
-                part = logits.sigmoid() if self._activation == "sigmoid" else logits.softmax(dim=-1)
+            logits = self._logits(*self._padded([windows[place] for place in places]))
+            part = _sigmoid(logits) if self._activation == "sigmoid" else _softmax(logits)
             if scores is None:
                 scores = np.zeros((len(windows), part.shape[1]), np.float32)
-            scores[places] = part.cpu().numpy()
+            scores[places] = part
         assert scores is not None  # every text has at least one window
         return scores
 
-    def _padded(
-        self, windows: Sequence[Sequence[int]]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def _padded(self, windows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
         width = max(map(len, windows))
         ids = np.full((len(windows), width), self._pad, np.int64)
         mask = np.zeros((len(windows), width), np.int64)
@@ -100,6 +93,34 @@ class SequenceModel:
             ids[row, : len(window)] = window
             mask[row, : len(window)] = 1
         return ids, mask
+
+
+def torch_logits(model: Any, device: str = "cpu") -> Logits:
+    """Return the logits of a torch sequence classifier on `device`, in inference mode."""
+    import torch
+
+    if device == "cpu":
+        torch.set_num_threads(1)  # spin barriers of several threads collapse on a busy machine
+    model = model.eval().to(device)
+
+    def logits(ids: Ids, mask: Ids) -> Scores:
+        with torch.inference_mode():
+            found = model(
+                input_ids=torch.from_numpy(ids).to(device), attention_mask=torch.from_numpy(mask).to(device)
+            ).logits
+        scores: Scores = found.float().cpu().numpy()
+        return scores
+
+    return logits
+
+
+def _sigmoid(logits: Scores) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32)
+
+
+def _softmax(logits: Scores) -> Scores:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
 
 
 def _positions(config: Any) -> int | None:

@@ -21,7 +21,7 @@ from classifiers import taxonomy
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal
-from classifiers.text.sequence_model import SequenceModel, SlowTokenizer
+from classifiers.text.sequence_model import SequenceModel, SlowTokenizer, torch_logits
 from classifiers.weights import resolve
 
 KIND: Final = "transformers-text"
@@ -144,11 +144,11 @@ class TransformersTextClassifier:
         self._columns = self._mapped({int(at): str(label) for at, label in model.config.id2label.items()})
         try:
             return SequenceModel(
-                model,
+                torch_logits(model, options.device),
+                model.config,
                 tokenizer,
                 activation=options.activation,
                 max_tokens=options.max_tokens,
-                device=options.device,
             )
         except SlowTokenizer as error:
             raise ClassifierConfigError(

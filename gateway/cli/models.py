@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from gateway.cli.convert import convert
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 GROUPS: Final = ("imagegate.classifiers", "imagegate.rewriters", "imagegate.generators")
 
-app = typer.Typer(no_args_is_help=True, help="Show classifiers, rewriter and image backends.")
+app = typer.Typer(no_args_is_help=True, help="Show and prepare classifiers, rewriter and image backends.")
+app.command("convert")(convert)
 
 
 @app.command("list")

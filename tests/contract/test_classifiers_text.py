@@ -11,6 +11,7 @@ from classifiers.fakes import ScriptedClassifier
 from classifiers.protocol import Classifier
 from classifiers.testing import ClassifierContract
 from classifiers.text.detoxify import DetoxifyClassifier
+from classifiers.text.detoxify_convert import convert
 from classifiers.text.language import LanguageClassifier
 from classifiers.text.minor_cues import MinorCuesClassifier
 from classifiers.text.patterns import PatternsClassifier
@@ -96,4 +97,16 @@ class TestDetoxify(TextContract):
 
     def make(self) -> Classifier:
         options = {"checkpoint": str(self.path), "base": str(self.base), "sha256": self.sha256}
+        return DetoxifyClassifier.from_options("detoxify", options)
+
+
+class TestConvertedDetoxify(TextContract):
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> None:
+        path, base, sha256 = tiny_text_models.detoxify_checkpoint(tmp_path_factory.mktemp("d"), HEADS)
+        cls.made = convert("original", path, sha256, base, base.parent / "converted")
+
+    def make(self) -> Classifier:
+        options = {"converted": str(self.made.folder), "sha256": self.made.sums_sha256}
         return DetoxifyClassifier.from_options("detoxify", options)

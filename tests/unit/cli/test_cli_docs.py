@@ -56,7 +56,7 @@ def test_no_option_is_invented(path: str) -> None:
     known = {
         option for parameter in _ALL[path].params for option in (*parameter.opts, *parameter.secondary_opts)
     }
-    named = set(re.findall(r"`(--[a-z-]+)", _section(path)))
+    named = set(re.findall(r"`(--[a-z][a-z0-9-]*)", _section(path)))
     assert named - known - _SHARED <= set()
 
 
