@@ -1,17 +1,19 @@
 """A Llama-type language model as one ONNX graph with 8-bit weights.
 
-Duty: tensors in, graph out. Weights are quantised per output channel, activations per token while it runs, so
-what a row yields does not depend on which rows stand beside it in a batch. Keys and values are float32 and are
-written in place (`GroupQueryAttention` of ONNX Runtime). It knows no tokenizer and no file.
+Duty: tensors in, graph out. Weights are quantised per output channel, activations per token while it runs,
+so what a row yields does not depend on which rows stand beside it in a batch. Where peaks of the activations
+are known, half of each peak is moved into the weights beforehand (Xiao et al. 2023, "SmoothQuant", alpha
+0.5). Keys and values are float32 and are written in place (`GroupQueryAttention` of ONNX Runtime). It knows
+no tokenizer and no file.
 
-Inputs: `ids` (B × S int64), `last` (B int32, positions so far − 1 after this step), `total` (scalar int32, longest
-row), and per layer `past_key.N`, `past_value.N` (B × heads × room × size). Output: `logits` of each row's last
-position (B × vocabulary) and the caches.
+Inputs: `ids` (B × S int64), `last` (B int32: each row's last position), `total` (scalar int32: positions of
+the longest row), and per layer `past_key.N`, `past_value.N` (B × heads × room × size). Outputs: `logits` of
+each row's last position (B × vocabulary), and the caches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +39,7 @@ class LlamaShape:
     rms_norm_eps: float
     rope_theta: float
     max_position_embeddings: int
+    tie_word_embeddings: bool
 
     @property
     def head_size(self) -> int:
@@ -44,18 +47,21 @@ class LlamaShape:
         return self.hidden_size // self.num_attention_heads
 
 
-def build_graph(shape: LlamaShape, tensor: Callable[[str], Array]) -> Any:
+def build_graph(shape: LlamaShape, tensor: Callable[[str], Array], peaks: Mapping[str, Array]) -> Any:
     """Return the model as an `onnx.ModelProto`.
 
-    `tensor(name)` gives a float32 weight under its Hugging Face name; embeddings and head are tied.
+    `tensor(name)` gives a float32 weight under its Hugging Face name. `peaks` holds the largest absolute
+    value of each channel that goes into `layers.N.attention`, `layers.N.mlp` and `layers.N.down`; it may be
+    empty.
     """
-    return _Builder(shape, tensor).model()
+    return _Builder(shape, tensor, peaks).model()
 
 
 class _Builder:
-    def __init__(self, shape: LlamaShape, tensor: Callable[[str], Array]) -> None:
+    def __init__(self, shape: LlamaShape, tensor: Callable[[str], Array], peaks: Mapping[str, Array]) -> None:
         self._shape = shape
         self._tensor = tensor
+        self._peaks = peaks
         self._nodes: list[Any] = []
         self._weights: list[Any] = []
 
@@ -77,9 +83,10 @@ class _Builder:
         skip = ""
         for layer in range(shape.num_hidden_layers):
             state, skip = self._layer(layer, state, skip)
-        normed, _ = self._norm("model.norm.weight", state, skip)
+        normed, _ = self._norm(self._tensor("model.norm.weight"), state, skip)
         last = self._node("Gather", [normed, "at_last"], axis=1)
-        self._linear([embedding], self._quantised(last), "logits")
+        head = embedding if shape.tie_word_embeddings else self._tensor("lm_head.weight")
+        self._linear(head, self._quantised(last), "logits")
         graph = helper.make_graph(
             self._nodes, "llama", self._inputs(), self._outputs(), initializer=self._weights
         )
@@ -88,37 +95,50 @@ class _Builder:
 
     def _layer(self, layer: int, state: str, skip: str) -> tuple[str, str]:
         """One block; returns its output before the residual sum, and the residual."""
-        prefix = f"model.layers.{layer}."
+        prefix, peak = f"model.layers.{layer}.", f"layers.{layer}."
         shape = self._shape
-        normed, skip = self._norm(prefix + "input_layernorm.weight", state, skip)
-        names = [prefix + f"self_attn.{part}_proj.weight" for part in "qkv"]
-        packed = self._linear([self._tensor(name) for name in names], self._quantised(normed))
+        weight = self._stacked(*(prefix + f"self_attn.{part}_proj.weight" for part in "qkv"))
+        moved = self._moved(peak + "attention", weight)
+        normed, skip = self._norm(self._tensor(prefix + "input_layernorm.weight") / moved, state, skip)
+        packed = self._linear(weight * moved, self._quantised(normed))
         attended = self._named("attention")
-        self._nodes.append(
-            self._make(
-                "GroupQueryAttention",
-                [packed, "", "", f"past_key.{layer}", f"past_value.{layer}", "last", "total", "cos", "sin"],
-                [attended, f"present_key.{layer}", f"present_value.{layer}"],
-                domain=_MS,
-                num_heads=shape.num_attention_heads,
-                kv_num_heads=shape.num_key_value_heads,
-                do_rotary=1,
-            )
+        self._add(
+            "GroupQueryAttention",
+            [packed, "", "", f"past_key.{layer}", f"past_value.{layer}", "last", "total", "cos", "sin"],
+            [attended, f"present_key.{layer}", f"present_value.{layer}"],
+            domain=_MS,
+            num_heads=shape.num_attention_heads,
+            kv_num_heads=shape.num_key_value_heads,
+            do_rotary=1,
         )
-        out = self._tensor(prefix + "self_attn.o_proj.weight")
-        mixed = self._linear([out], self._quantised(attended))
-        normed, skip = self._norm(prefix + "post_attention_layernorm.weight", mixed, skip)
-        both = [self._tensor(prefix + f"mlp.{part}_proj.weight") for part in ("gate", "up")]
-        wide = self._linear(both, self._quantised(normed))
-        gate, up = self._named("gate"), self._named("up")
-        self._nodes.append(self._make("Split", [wide], [gate, up], axis=-1, num_outputs=2))
-        opened = self._node("Mul", [self._node("QuickGelu", [gate], domain=_MS, alpha=1.0), up])
-        down = self._tensor(prefix + "mlp.down_proj.weight")
-        return self._linear([down], self._quantised(opened)), skip
+        mixed = self._linear(self._tensor(prefix + "self_attn.o_proj.weight"), self._quantised(attended))
+        gate, up, down = (self._tensor(prefix + f"mlp.{part}_proj.weight") for part in ("gate", "up", "down"))
+        inner = self._moved(peak + "down", down)
+        weight = np.concatenate([gate, up / inner[:, None]])
+        moved = self._moved(peak + "mlp", weight)
+        normed, skip = self._norm(
+            self._tensor(prefix + "post_attention_layernorm.weight") / moved, mixed, skip
+        )
+        wide = self._linear(weight * moved, self._quantised(normed))
+        opened, plain = self._named("gate"), self._named("up")
+        self._add("Split", [wide], [opened, plain], axis=-1, num_outputs=2)
+        product = self._node("Mul", [self._node("QuickGelu", [opened], domain=_MS, alpha=1.0), plain])
+        return self._linear(down * inner, self._quantised(product)), skip
 
-    def _norm(self, weight: str, state: str, skip: str) -> tuple[str, str]:
+    def _stacked(self, *names: str) -> Array:
+        return np.concatenate([self._tensor(name) for name in names])
+
+    def _moved(self, peak: str, weight: Array) -> Array:
+        """By what each input channel is divided, and its column of `weight` multiplied."""
+        if peak not in self._peaks:
+            return np.ones(weight.shape[1], np.float32)
+        largest = np.maximum(np.asarray(self._peaks[peak], np.float32), 1e-5)
+        moved: Array = np.sqrt(largest / np.maximum(np.abs(weight).max(axis=0), 1e-5)).clip(1e-4)
+        return moved
+
+    def _norm(self, weight: Array, state: str, skip: str) -> tuple[str, str]:
         """RMS norm of `state` (+ `skip`); returns the norm and the sum."""
-        scale = self._constant(weight, self._tensor(weight))
+        scale = self._constant(self._named("norm"), weight.astype(np.float32))
         epsilon = self._shape.rms_norm_eps
         if not skip:
             normed = self._node(
@@ -126,14 +146,12 @@ class _Builder:
             )
             return normed, state
         normed, total = self._named("normed"), self._named("sum")
-        self._nodes.append(
-            self._make(
-                "SkipSimplifiedLayerNormalization",
-                [state, skip, scale],
-                [normed, "", "", total],
-                domain=_MS,
-                epsilon=epsilon,
-            )
+        self._add(
+            "SkipSimplifiedLayerNormalization",
+            [state, skip, scale],
+            [normed, "", "", total],
+            domain=_MS,
+            epsilon=epsilon,
         )
         return normed, total
 
@@ -144,20 +162,18 @@ class _Builder:
         small = self._node("Div", [state, scale])
         return self._node("QuantizeLinear", [small, "one", "middle"]), scale
 
-    def _linear(self, weights: list[Array], rows: tuple[str, str], out: str = "") -> str:
-        """Rows times the stacked weights (outputs × inputs each), in float32."""
+    def _linear(self, weight: Array, rows: tuple[str, str], out: str = "") -> str:
+        """Rows times `weight` (outputs × inputs), in float32."""
         from onnx import TensorProto
 
-        weight = np.concatenate(weights, axis=0).astype(np.float32)
         scale = np.maximum(np.abs(weight).max(axis=1), 1e-9) / 127
         small = np.rint(weight / scale[:, None]).astype(np.int8)
-        name = self._named("weight")
-        self._constant(name, np.ascontiguousarray(small.T))
-        self._constant(name + ".scale", scale.astype(np.float32))
+        name = self._constant(self._named("weight"), np.ascontiguousarray(small.T))
+        scales = self._constant(name + ".scale", scale.astype(np.float32))
         product = self._node("MatMulInteger", [rows[0], name, "middle"])
-        scaled = self._node("Mul", [self._node("Cast", [product], to=TensorProto.FLOAT), name + ".scale"])
+        scaled = self._node("Mul", [self._node("Cast", [product], to=TensorProto.FLOAT), scales])
         result = out or self._named("linear")
-        self._nodes.append(self._make("Mul", [scaled, rows[1]], [result]))
+        self._add("Mul", [scaled, rows[1]], [result])
         return result
 
     def _rotary(self) -> None:
@@ -197,15 +213,15 @@ class _Builder:
             ),
         ]
 
-    def _node(self, kind: str, inputs: list[str], *, domain: str = "", **attributes: Any) -> str:
+    def _node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         out = self._named(kind.lower())
-        self._nodes.append(self._make(kind, inputs, [out], domain=domain, **attributes))
+        self._add(kind, inputs, [out], **attributes)
         return out
 
-    def _make(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+    def _add(self, kind: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         from onnx import helper
 
-        return helper.make_node(kind, inputs, outputs, **attributes)
+        self._nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
 
     def _constant(self, name: str, value: Any) -> str:
         from onnx import numpy_helper

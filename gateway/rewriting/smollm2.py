@@ -1,37 +1,55 @@
-"""The embedded rewriter: SmolLM2-135M-Instruct (Apache-2.0) behind a rule that cuts first.
+"""The embedded rewriter: SmolLM2-135M-Instruct (Apache-2.0) with an adapter trained for this one task.
 
-Duty: the defaults that make a small model useful. Untuned it leaves the violation in most of what it is asked
-to clean (measured); so the words at fault are cut by rule, the cut prompt is forced as the beginning of the
-answer, and the model only adds a few details. Blind spots: without spans (a classifier that can't say where)
-it is asked in words and often fails, and the policy's second judgement then blocks; English only.
+Duty: the embedded model's place and defaults. On a CPU it runs as an 8-bit graph, else as PyTorch. The
+strategy `tuned` asks the model with the adapter (`models/rewriter`, made by `training/rewriter`); `cut` and
+`instruct` use the model as its authors made it, which leaves the violation in most of what it is asked to
+clean. Blind spots: English only, short prompts; what it overlooks the policy's second judgement finds.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
-from classifiers.weights import cache_folder
+from classifiers.protocol import ClassifierConfigError
+from classifiers.weights import cache_folder, check_sha256
 from gateway.adapter_options import parse_options
+from gateway.errors import ConfigurationError
+from gateway.rewriting.chat_engine import ChatEngine
+from gateway.rewriting.llama_engine import LlamaEngine
+from gateway.rewriting.llama_weights import PEAKS, GraphSource, as_graph
+from gateway.rewriting.lora import CONFIG, WEIGHTS
 from gateway.rewriting.options import ChatOptions
 from gateway.rewriting.smollm2_weights import GGUF_SHA256, PACKAGE, converted
+from gateway.rewriting.source import RewriterWeights
 from gateway.rewriting.strategy import Strategy
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
 
+ADAPTER: Final = Path(__file__).resolve().parents[2] / "models" / "rewriter"
+"""Beside the checkout; another place is the option `adapter`."""
+
 
 class SmolLm2Options(ChatOptions):
-    """Options of `smollm2`: those of every chat rewriter, and where the converted copy lies."""
+    """Options of `smollm2`: those of every chat rewriter, the adapter, and where made copies lie."""
 
-    strategy: Strategy = Field(Strategy.CUT, description="`cut` by rule first, or `instruct` the model.")
-    max_new_tokens: int = Field(40, ge=1, le=512, description="Longest answer, tokens.")
+    strategy: Strategy = Field(
+        Strategy.CUT,
+        description="Ask the `tuned` model, `cut` by rule first, or `instruct` the untuned one.",
+    )
+    max_new_tokens: int = Field(160, ge=1, le=512, description="Longest answer, tokens.")
+    adapter: Path | None = Field(
+        None, description="Folder of another adapter; default models/rewriter. Only for `tuned`."
+    )
     cache_dir: Path | None = Field(
-        None, description="Folder of the converted copy; default IMAGEGATE_CACHE or ~/.cache/imagegate."
+        None, description="Folder of the made copies; default IMAGEGATE_CACHE or ~/.cache/imagegate."
     )
 
     def cache_folder(self) -> Path:
-        """The folder where the converted copy lies."""
+        """The folder where the made copies lie."""
         return cache_folder(self.cache_dir)
 
 
@@ -39,10 +57,50 @@ def from_options(name: str, options: Mapping[str, object]) -> TransformersChatRe
     """Build the embedded rewriter from settings; loads and converts nothing yet.
 
     Raises:
-        ConfigurationError: an option is unknown or out of range; the message names it.
+        ConfigurationError: an option is unknown or out of range (the message names it), or the adapter is
+            missing or damaged.
     """
     parsed = parse_options(SmolLm2Options, f"rewriter {name!r}", options)
+    if parsed.adapter is not None and parsed.strategy is not Strategy.TUNED:
+        raise ConfigurationError(f"rewriter {name!r}: adapter: only the strategy tuned uses an adapter")
     folder = parsed.cache_folder()
+    adapter = (parsed.adapter or ADAPTER) if parsed.strategy is Strategy.TUNED else None
+    revision, sha256 = f"{PACKAGE}-{GGUF_SHA256[:12]}", GGUF_SHA256
+    if adapter is not None:
+        digest = adapter_digest(adapter)
+        revision = f"{revision}+{digest[:12]}"
+        sha256 = hashlib.sha256(f"{GGUF_SHA256}\n{digest}".encode()).hexdigest()
+    on_graph = parsed.device == "cpu" and parsed.dtype == "auto"
+
+    def fetch() -> RewriterWeights:
+        if not on_graph:
+            return RewriterWeights(converted(folder).folder, revision, sha256, adapter)
+        peaks = (adapter or ADAPTER) / PEAKS
+        source = GraphSource(
+            lambda: converted(folder).folder, GGUF_SHA256, adapter, peaks if peaks.is_file() else None
+        )
+        return RewriterWeights(as_graph(source, folder), revision, sha256)
+
     return TransformersChatRewriter(
-        name, parsed, lambda: converted(folder), revision=f"{PACKAGE}-{GGUF_SHA256[:12]}"
+        name, parsed, fetch, revision=revision, engine=LlamaEngine if on_graph else ChatEngine
     )
+
+
+def adapter_digest(folder: Path) -> str:
+    """The sha256 of an adapter's weights, after checking its files against the sums that ship with it.
+
+    Raises:
+        ConfigurationError: a file is missing, or is another one than the sums say.
+    """
+    sums = folder / "SHA256SUMS"
+    try:
+        lines = sums.read_text("utf-8").splitlines()
+        listed = {name.strip(): digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+        for file in (CONFIG, WEIGHTS):
+            check_sha256(folder / file, listed[file])
+    except (OSError, ValueError, KeyError, ClassifierConfigError) as error:
+        raise ConfigurationError(
+            f"rewriter smollm2: no whole adapter in {folder} ({error}); check out models/rewriter whole "
+            "(training/rewriter makes it anew), or set strategy to cut"
+        ) from error
+    return listed[WEIGHTS]

@@ -17,11 +17,15 @@ from gateway.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class RewriterWeights:
-    """A folder in Hugging Face format, the revision it is, and the sha256 of its weights (hex)."""
+    """A folder in Hugging Face format, the revision it is, and the sha256 of its weights (hex).
+
+    `adapter` is a folder with a LoRA adapter (peft's format) that belongs on top, or None.
+    """
 
     folder: Path
     revision: str
     sha256: str
+    adapter: Path | None = None
 
 
 def from_hub_or_folder(

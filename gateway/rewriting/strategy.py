@@ -7,26 +7,33 @@ is trusted text of ours or of the operator's; a prompt only ever enters it as th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from gateway.errors import RewriteFailed
-from gateway.ports import RewriteRequest
+from gateway.ports import RewriteMode, RewriteRequest
 from gateway.rewriting.cutting import cut, has_subject
+from gateway.rewriting.tuned import TUNED_SYSTEM, named, tuned_user
 
 
 class Strategy(StrEnum):
-    """How a prompt is mended: `INSTRUCT` asks the model, `CUT` takes the words at fault away first."""
+    """How a prompt is mended.
 
+    `TUNED` asks in the words of the training (`gateway.rewriting.tuned`), `INSTRUCT` with examples, and `CUT`
+    takes the words at fault away first.
+    """
+
+    TUNED = "tuned"
     INSTRUCT = "instruct"
     CUT = "cut"
 
 
 class FrameName(StrEnum):
-    """The two conversations a task can stand in."""
+    """The conversations a task can stand in."""
 
+    TUNED = "tuned"
     REMOVE = "remove"
     DETAILS = "details"
 
@@ -82,9 +89,12 @@ DETAILS: Final = Frame(
 )  # fmt: skip
 
 FRAMES: Final[Mapping[FrameName, Frame]] = {FrameName.REMOVE: REMOVE, FrameName.DETAILS: DETAILS}
+TUNED_FRAMES: Final[Mapping[FrameName, Frame]] = {FrameName.TUNED: Frame(TUNED_SYSTEM, ())}
 
 _MILD: Final = "Leave out {what}: {prompt}"
 _STRONG: Final = "Leave out every trace of {what} and keep only what is harmless and peaceful: {prompt}"
+_MORE_TOKENS: Final = 32
+_CHARS_A_TOKEN: Final = 3
 _NOTHING_LEFT: Final = "nothing is left of the prompt without the words at fault"
 
 
@@ -103,24 +113,39 @@ class Planner:
         """Return the task, or the finished answer where no model is needed.
 
         With spans, `CUT` cuts them, then asks for details around what is left on the first attempt and for
-        nothing on a later one; `INSTRUCT` asks the model first and cuts on a later attempt. Without spans
-        both ask the model, in stronger words on a later attempt.
+        nothing on a later one; the others ask the model first and cut on a later attempt. Without spans all
+        ask the model, in stronger words on a later attempt (`TUNED` knows one wording). In the mode `ENHANCE`
+        a prompt of which nothing has to go is asked for details.
 
         Raises:
             RewriteFailed: hardly anything is left after cutting.
         """
-        cuts = bool(request.spans) and (self.strategy is Strategy.CUT or request.attempt > 0)
-        if not cuts:
-            wording = _MILD if request.attempt == 0 else _STRONG
-            prompt = " ".join(request.prompt.split())
-            user = wording.format(what=_named(request.categories), prompt=prompt)
-            return ChatTask(FrameName.REMOVE, user, "", self.max_new_tokens)
+        if request.spans and (self.strategy is Strategy.CUT or request.attempt > 0):
+            return self._cut(request)
+        prompt = " ".join(request.prompt.split())
+        enhance = request.mode is RewriteMode.ENHANCE
+        if self.strategy is Strategy.TUNED:
+            words = [request.prompt[span.start : span.end] for span in request.spans]
+            user = tuned_user(prompt, categories=request.categories, words=words, enhance=enhance)
+            # what comes back is about as long as what went in: a model that runs on is stopped
+            longest = min(self.max_new_tokens, _MORE_TOKENS + len(prompt) // _CHARS_A_TOKEN)
+            return ChatTask(FrameName.TUNED, user, "", longest)
+        if enhance and not request.categories:
+            return self._detailed(prompt)
+        wording = _MILD if request.attempt == 0 else _STRONG
+        user = wording.format(what=named(request.categories), prompt=prompt)
+        return ChatTask(FrameName.REMOVE, user, "", self.max_new_tokens)
+
+    def _cut(self, request: RewriteRequest) -> ChatTask | str:
         left = cut(request.prompt, request.spans)
         if not has_subject(left):
             raise RewriteFailed(_NOTHING_LEFT)
-        if request.attempt > 0 or self.detail_tokens == 0:
-            return left
-        subject = left.rstrip(" .,;:!?")
+        return left if request.attempt > 0 else self._detailed(left)
+
+    def _detailed(self, prompt: str) -> ChatTask | str:
+        if self.detail_tokens == 0:
+            return prompt
+        subject = prompt.rstrip(" .,;:!?")
         return ChatTask(FrameName.DETAILS, subject, subject + ",", self.detail_tokens)
 
 
@@ -144,11 +169,3 @@ def with_details(start: str, details: str) -> str:
 def is_finished(details: str) -> bool:
     """True once a sentence of details has ended."""
     return _END.search(details) is not None
-
-
-def _named(categories: Sequence[str]) -> str:
-    """Category slugs as plain words: `violence/graphic` → `graphic violence`."""
-    words = [
-        " ".join(reversed(slug.removeprefix("custom/").split("/"))).replace("-", " ") for slug in categories
-    ]
-    return ", ".join(words) or "anything offensive"

@@ -15,8 +15,10 @@ from typing import TypeAlias
 from gateway.adapter_options import parse_options
 from gateway.errors import GatewayError, RewriteFailed
 from gateway.ports import ModelIdentity, RewriteRequest
-from gateway.rewriting.chat_engine import ChatEngine, EncodedTask, EngineSettings
+from gateway.rewriting.chat_engine import ChatEngine, Engine, EngineSettings
+from gateway.rewriting.chat_tokens import EncodedTask
 from gateway.rewriting.form import one_line
+from gateway.rewriting.llama_engine import LlamaEngine
 from gateway.rewriting.options import ChatOptions, TransformersChatOptions
 from gateway.rewriting.source import RewriterWeights, from_hub_or_folder
 from gateway.rewriting.strategy import ChatTask, FrameName, Planner, with_details
@@ -28,17 +30,23 @@ FetchWeights: TypeAlias = Callable[[], RewriterWeights]
 class TransformersChatRewriter:
     """Plans a request, lets the model answer in a batch with others, and checks the answer's form."""
 
-    def __init__(self, name: str, options: ChatOptions, fetch: FetchWeights, *, revision: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: ChatOptions,
+        fetch: FetchWeights,
+        *,
+        revision: str,
+        engine: type[ChatEngine] | type[LlamaEngine] = ChatEngine,
+    ) -> None:
         self._name = name
         self._options = options
         self._fetch = fetch
         self._frames = options.frames()
         self._identity = ModelIdentity("rewriter", name, f"{revision}+{self._wording()}")
         self._planner = Planner(options.strategy, options.max_new_tokens, options.detail_tokens)
-        self._engine = ChatEngine(
-            EngineSettings(
-                options.dtype, options.device, options.threads, options.repetition_penalty, options.max_chars
-            )
+        self._engine: Engine = engine(
+            EngineSettings(options.dtype, options.device, options.threads, options.penalty, options.max_chars)
         )
         self._worker = BatchWorker[ChatTask](
             name,
@@ -98,7 +106,7 @@ class TransformersChatRewriter:
 
     def _load(self) -> None:
         weights = self._fetch()
-        self._engine.load(weights.folder, self._frames)
+        self._engine.load(weights, self._frames)
         self._identity = ModelIdentity(
             "rewriter", self._name, f"{weights.revision}+{self._wording()}", weights.sha256
         )
@@ -121,7 +129,7 @@ class TransformersChatRewriter:
         return [answers[row] for row in range(len(batch))]
 
     def _finished(self, task: ChatTask, added: str) -> str:
-        if task.frame is FrameName.REMOVE:
+        if task.frame is not FrameName.DETAILS:
             return added
         detailed = with_details(task.start, added)
         return detailed if len(detailed) <= self._options.max_chars else task.user
@@ -130,7 +138,7 @@ class TransformersChatRewriter:
         """Eight hex digits over everything in the options that changes an answer."""
         options = self._options
         knobs = (options.dtype, options.strategy, options.max_new_tokens, options.detail_tokens)
-        more = (options.repetition_penalty, options.max_chars)
+        more = (options.penalty, options.max_chars)
         text = repr((sorted(self._frames.items()), knobs, more))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -11,10 +11,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from gateway.errors import ConfigurationError, RewriteFailed
 
+FloatArray: TypeAlias = npt.NDArray[np.float32]
 _MARKUP: Final = re.compile(r"[<>|\[\]]")
 _NEVER: Final = frozenset('"“”„«»`{}<>|\\*#[]~^')
 _FALLBACK_CONTEXT: Final = 2048
@@ -23,7 +27,7 @@ _MAX_CONTEXT: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer's control tokens, and the answer's constraint as logit masks of the head's width.
+    """A tokenizer's control tokens, and the answer's constraint as masks to be added to a head's scores.
 
     `control` maps a control token's text to its id. `never` masks what no answer may hold (control tokens
     but the end, control characters, quotes, markup), `first` also what no answer may begin with.
@@ -34,45 +38,37 @@ class Vocabulary:
     eos_ids: frozenset[int]
     pad_id: int
     context: int
-    never: Any
-    first: Any
+    never: FloatArray
+    first: FloatArray
 
     @classmethod
-    def of(cls, tokenizer: Any, model: Any) -> Vocabulary:
-        """Read the vocabulary of a loaded tokenizer and model.
+    def of(cls, tokenizer: Any, *, width: int, context: int, eos: int | Sequence[int] | None) -> Vocabulary:
+        """Read the vocabulary of a loaded tokenizer.
+
+        `width` is the head's, `context` the model's longest text in tokens (0: unknown), `eos` the end tokens
+        that the model's own configuration names.
 
         Raises:
-            ConfigurationError: the tokenizer has no end token.
+            ConfigurationError: neither names an end token.
         """
-        import torch
-
-        eos_ids = _eos_ids(tokenizer, model)
+        eos_ids = _eos_ids(tokenizer, eos)
         control = {
             str(token.content): int(index)
             for index, token in tokenizer.added_tokens_decoder.items()
             if str(token.content).strip() and (token.special or _MARKUP.search(str(token.content)))
         }
-        width = int(model.get_output_embeddings().weight.shape[0])
-        never, first = torch.zeros(width), torch.zeros(width)
+        held = frozenset(control.values())
+        never, first = np.zeros(width, np.float32), np.zeros(width, np.float32)
         for index, text in enumerate(_texts(tokenizer, width)):
             if index in eos_ids:
-                first[index] = -torch.inf
-            elif text is None or index in control.values() or not _allowed(text):
-                never[index] = first[index] = -torch.inf
+                first[index] = -np.inf
+            elif text is None or index in held or not _allowed(text):
+                never[index] = first[index] = -np.inf
             elif not any(char.isalpha() or char == "\ufffd" for char in text) and text.strip(" ▁"):
-                first[index] = -torch.inf
+                first[index] = -np.inf
         pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(eos_ids)
-        context = int(getattr(model.config, "max_position_embeddings", 0) or _FALLBACK_CONTEXT)
-        device = model.device
-        return cls(
-            tokenizer,
-            control,
-            eos_ids,
-            int(pad_id),
-            min(context, _MAX_CONTEXT),
-            never.to(device),
-            first.to(device),
-        )
+        longest = min(context or _FALLBACK_CONTEXT, _MAX_CONTEXT)
+        return cls(tokenizer, control, eos_ids, int(pad_id), longest, never, first)
 
     def encode_content(self, text: str) -> list[int]:
         """Return the ids of `text` as content: never a control token, at least one id.
@@ -98,28 +94,11 @@ class Vocabulary:
             text = pattern.sub(" ", text)
         return text
 
-    def constraint(self, started: Sequence[bool], begin: int) -> Any:
-        """Return a logits processor for a batch whose answers begin at column `begin`.
-
-        `started` tells for each row whether its answer already has a beginning.
-        """
-
-        def mask(input_ids: Any, scores: Any) -> Any:
-            scores = scores + self.never.to(scores.dtype)
-            if input_ids.shape[1] == begin:
-                for row, has_start in enumerate(started):
-                    if not has_start:
-                        scores[row] = scores[row] + self.first.to(scores.dtype)
-            return scores
-
-        return mask
-
     def _control_ids(self) -> frozenset[int]:
         return frozenset(self.control.values()) | self.eos_ids
 
 
-def _eos_ids(tokenizer: Any, model: Any) -> frozenset[int]:
-    named = getattr(model.generation_config, "eos_token_id", None)
+def _eos_ids(tokenizer: Any, named: int | Sequence[int] | None) -> frozenset[int]:
     ids = {named} if isinstance(named, int) else set(named or ())
     if tokenizer.eos_token_id is not None:
         ids.add(tokenizer.eos_token_id)

@@ -10,6 +10,11 @@ from support.tiny_chat import make_tiny_chat_model
 from gateway.ports import Rewriter
 from gateway.rewriting import cut, smollm2
 from gateway.rewriting.fakes import ScriptedRewriter
+from gateway.rewriting.llama_engine import LlamaEngine
+from gateway.rewriting.llama_weights import GraphSource, as_graph
+from gateway.rewriting.options import ChatOptions
+from gateway.rewriting.source import RewriterWeights
+from gateway.rewriting.strategy import Strategy
 from gateway.rewriting.testing import RewriterContract
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
 
@@ -50,6 +55,30 @@ class TestCut(RewriterContract):
 
     def make_rewriter(self) -> Rewriter:
         return cut.from_options("cut", {})
+
+
+class TestTinyGraphRewriter(RewriterContract):
+    """The same kind of model as an 8-bit graph, asked in the tuned model's words."""
+
+    max_chars = 200
+
+    @pytest.fixture(autouse=True)
+    def _graph(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        base = tmp_path_factory.getbasetemp() / "tiny-graph"
+        if not base.exists():
+            make_tiny_chat_model(base / "chat", heads=2)
+        self._source = GraphSource(lambda: base / "chat", "0" * 64)
+        self._cache = base / "cache"
+
+    def make_rewriter(self) -> Rewriter:
+        options = ChatOptions(strategy=Strategy.TUNED, max_chars=200, max_new_tokens=12)
+        return TransformersChatRewriter(
+            "tiny",
+            options,
+            lambda: RewriterWeights(as_graph(self._source, self._cache), "tiny", "0" * 64),
+            revision="tiny",
+            engine=LlamaEngine,
+        )
 
 
 @pytest.mark.models

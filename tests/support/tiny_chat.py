@@ -22,7 +22,9 @@ _CORPUS = [
 ]
 
 
-def make_tiny_chat_model(folder: Path, *, template: str | None = TEMPLATE, context: int = 2048) -> Path:
+def make_tiny_chat_model(
+    folder: Path, *, template: str | None = TEMPLATE, context: int = 2048, heads: int = 4
+) -> Path:
     """Save a two-layer Llama (seed 0) with a byte-level BPE tokenizer to `folder`; return it."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -49,8 +51,8 @@ def make_tiny_chat_model(folder: Path, *, template: str | None = TEMPLATE, conte
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        num_attention_heads=heads,
+        num_key_value_heads=heads // 2,
         max_position_embeddings=context,
         bos_token_id=None,
         eos_token_id=fast.eos_token_id,

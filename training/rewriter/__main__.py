@@ -24,8 +24,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--cache", type=Path, default=None, help="where the converted base model lies")
-    parser.add_argument("--exclude", type=Path, nargs="*", default=None,
-                        help="JSON-lines prompt files of evaluations; default benchmarks/prompts/*.jsonl")  # fmt: skip
+    parser.add_argument(
+        "--exclude",
+        type=Path,
+        nargs="*",
+        default=None,
+        help="prompt files of evaluations (JSON lines); default benchmarks/prompts/*.jsonl",
+    )
     args = parser.parse_args()
     exclude = sorted(Path("benchmarks/prompts").glob("*.jsonl")) if args.exclude is None else args.exclude
     rows = build(args.data, exclude, seed=args.seed)

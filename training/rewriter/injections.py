@@ -3,6 +3,7 @@
 Duty: text around a scene.
 """
 
+# ruff: noqa: E501  # word lists read best as blocks of text
 from __future__ import annotations
 
 import random

@@ -5,6 +5,7 @@ means: leave it out. No pair is about minors. Stronger words than these come fro
 time (`sources.py`), never from this file.
 """
 
+# ruff: noqa: E501  # word lists read best as blocks of text
 from __future__ import annotations
 
 from dataclasses import dataclass

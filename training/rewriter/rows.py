@@ -3,6 +3,7 @@
 Duty: text. A row is what the gateway would ask (prompt, categories, words found, mode) and the answer wanted.
 """
 
+# ruff: noqa: E501  # word lists read best as blocks of text
 from __future__ import annotations
 
 import random

@@ -4,6 +4,7 @@ Duty: harmless words. Every eighth entry of a list is kept for validation, so va
 subjects, places and styles that training never saw.
 """
 
+# ruff: noqa: E501, SIM905  # word lists read best as blocks of text
 from __future__ import annotations
 
 import random

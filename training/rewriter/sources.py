@@ -1,7 +1,7 @@
-"""Rows out of public data sets, read from a folder at training time; none of their text stands in this project.
+"""Rows out of public data sets, read from a folder at training time; none of their text stands here.
 
-Duty: COCO captions and T2I-CompBench prompts as harmless scenes (also with an offence put into them), ParaDetox
-pairs, and coarse words of a word list as things to leave out.
+Duty: COCO captions and T2I-CompBench prompts as harmless scenes (also with an offence put into them),
+ParaDetox pairs, and coarse words of a word list as things to leave out.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 Duty: pairs of sentences. `{s}` is the subject (with its article), `{p}` a place (with its preposition).
 """
 
+# ruff: noqa: E501  # word lists read best as blocks of text
 from __future__ import annotations
 
 import random

@@ -1,11 +1,13 @@
 """LoRA on the embedded chat model: rows to tokens, tokens to an adapter.
 
-Duty: the loop. bfloat16 forward and backward (frozen weights and adapter), float32 master weights of the adapter
-in the optimizer, loss on the answer alone, batches of rows of like length. It writes a checkpoint on the way.
+Duty: the loop. bfloat16 forward and backward (frozen weights and adapter), float32 master weights of the
+adapter in the optimizer, loss on the answer alone, batches of rows of like length. It writes a checkpoint on
+the way.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -117,8 +119,14 @@ def fit(rows: Sequence[Row], validation: Sequence[Row], settings: Settings) -> P
     save(model, folder)
     held = [item for row in validation if (item := codec.encode(row))]
     score = validation_loss(model, held, settings.tokens, codec.tokenizer.eos_token_id)
-    facts = {"steps": step, "minutes": round(spent, 1), "seed": settings.seed, "rows": len(encoded),
-             "validation_loss": round(score, 4), "last_loss": round(sum(log[-50:]) / len(log[-50:]), 4)}  # fmt: skip
+    facts = {
+        "steps": step,
+        "minutes": round(spent, 1),
+        "seed": settings.seed,
+        "rows": len(encoded),
+        "validation_loss": round(score, 4),
+        "last_loss": round(sum(log[-50:]) / len(log[-50:]), 4),
+    }
     (settings.work / "facts.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(facts, flush=True)
     return folder
@@ -163,7 +171,7 @@ def batches(rows: Sequence[Encoded], tokens: int, seed: int) -> Iterator[list[En
 
 
 def answer_loss(model: Any, batch: Sequence[Encoded], pad: int) -> torch.Tensor:
-    """Mean cross entropy over the answers' tokens. Padding stands right, so causal attention never sees it."""
+    """Mean cross entropy over the answers' tokens. Padding stands right: causal attention never sees it."""
     width = max(len(item.ids) for item in batch)
     ids = torch.tensor([item.ids + [pad] * (width - len(item.ids)) for item in batch])
     mask = torch.zeros_like(ids, dtype=torch.bool)
@@ -178,10 +186,9 @@ def answer_loss(model: Any, batch: Sequence[Encoded], pad: int) -> torch.Tensor:
 def validation_loss(model: Any, rows: Sequence[Encoded], tokens: int, pad: int) -> float:
     """Mean loss over all rows."""
     count = max(1, sum(len(item.ids) for item in rows) // tokens)
+    some = itertools.islice(batches(rows, tokens, 0), count)
     with torch.no_grad():
-        losses = [
-            float(answer_loss(model, batch, pad)) for batch, _ in zip(batches(rows, tokens, 0), range(count))
-        ]
+        losses = [float(answer_loss(model, batch, pad)) for batch in some]
     return sum(losses) / len(losses)
 
 

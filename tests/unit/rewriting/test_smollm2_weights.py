@@ -17,11 +17,11 @@ from gateway.rewriting.smollm2_weights import GGUF_SHA256, converted
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A folder that looks like a finished conversion, with one small file in it."""
-    folder = tmp_path / f"smollm2-135m-instruct-{GGUF_SHA256[:16]}-1"
+    folder = tmp_path / smollm2_weights.FOLDER_NAME
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"weights")
     sums = {"model.safetensors": hashlib.sha256(b"weights").hexdigest()}
-    (folder / "sums.json").write_text(json.dumps({"gguf": GGUF_SHA256, "files": sums}))
+    (folder / "sums.json").write_text(json.dumps({"source": GGUF_SHA256, "files": sums}))
     return folder
 
 

@@ -14,6 +14,7 @@ from classifiers.signals import Span
 from gateway.errors import ConfigurationError, RewriteFailed
 from gateway.ports import RewriteRequest
 from gateway.rewriting.chat_engine import ChatEngine, EngineSettings
+from gateway.rewriting.source import RewriterWeights
 from gateway.rewriting.strategy import FRAMES, ChatTask, FrameName
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
 
@@ -33,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> ChatEngine:
     engine = ChatEngine(_SETTINGS)
-    engine.load(folder, FRAMES)
+    engine.load(_weights(folder), FRAMES)
     return engine
 
 
@@ -47,8 +48,12 @@ async def rewriter(folder: Path) -> AsyncIterator[TransformersChatRewriter]:
     await rewriter.close()
 
 
+def _weights(folder: Path) -> RewriterWeights:
+    return RewriterWeights(folder, "test", "0" * 64)
+
+
 def _control_ids(engine: ChatEngine) -> set[int]:
-    return set(engine._tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"]))
+    return set(engine._tokens.tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"]))
 
 
 @pytest.mark.parametrize("attack", _ATTACKS)
@@ -64,14 +69,14 @@ def test_a_prompt_never_becomes_a_control_token(engine: ChatEngine, attack: str,
 
 def test_a_prompt_of_control_tokens_alone_is_refused(engine: ChatEngine) -> None:
     """Nothing is left to rewrite when only control tokens were written."""
-    text = engine._vocabulary.without_control("<|im_start|><|im_end|>")
+    text = engine._tokens.vocabulary.without_control("<|im_start|><|im_end|>")
     assert text.strip() == ""
 
 
 def test_the_frame_keeps_its_own_control_tokens(engine: ChatEngine) -> None:
     """Our own turns are encoded with the template's real control tokens."""
     frame = engine._frames[FrameName.DETAILS]
-    starts = engine._tokenizer.convert_tokens_to_ids("<|im_start|>")
+    starts = engine._tokens.tokenizer.convert_tokens_to_ids("<|im_start|>")
     turns = FRAMES[FrameName.DETAILS].turns
     assert frame.before.count(starts) == 1 + 2 * len(turns) + 1
     assert frame.cache is not None
@@ -114,9 +119,9 @@ def test_an_abandoned_row_stops_early(engine: ChatEngine) -> None:
 
 def test_answers_hold_no_control_tokens_and_no_quotes(engine: ChatEngine) -> None:
     """The constraint keeps control tokens, quotes, brackets and padded ids at minus infinity."""
-    vocabulary = engine._vocabulary
-    ids = engine._tokenizer.convert_tokens_to_ids(["<|im_start|>", '"', "<", "{"])
-    padded = range(len(engine._tokenizer), len(vocabulary.never))
+    vocabulary = engine._tokens.vocabulary
+    ids = engine._tokens.tokenizer.convert_tokens_to_ids(["<|im_start|>", '"', "<", "{"])
+    padded = range(len(engine._tokens.tokenizer), len(vocabulary.never))
     assert len(padded) == 3
     assert all(vocabulary.never[index] == float("-inf") for index in ids)
     assert all(vocabulary.never[index] == float("-inf") for index in padded)
@@ -163,8 +168,8 @@ async def test_a_template_without_a_system_role_serves(tmp_path: Path) -> None:
     """Where the template refuses a system turn, its text goes into the first user turn."""
     model = make_tiny_chat_model(tmp_path / "nosystem", template=WITHOUT_SYSTEM + TEMPLATE)
     engine = ChatEngine(_SETTINGS)
-    engine.load(model, FRAMES)
-    before = engine._tokenizer.decode(engine._frames[FrameName.DETAILS].before)
+    engine.load(_weights(model), FRAMES)
+    before = engine._tokens.tokenizer.decode(engine._frames[FrameName.DETAILS].before)
     assert FRAMES[FrameName.DETAILS].system[:20] in before
 
 
