@@ -60,16 +60,8 @@ class _Work:
     found: Decision
 
     def request(self, attempt: int) -> RewriteRequest:
-        """Tell the rewriter which categories were found where; nothing of the policy, no scores."""
-        rules = {hit.category for hit in self.found.rules}
-        spans = {
-            span
-            for signal in self.found.findings.signals
-            if signal.category in rules
-            for span in signal.spans
-        }
-        ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
-        return RewriteRequest(self.text, self.found.categories, ordered, attempt)
+        """What the rewriter is told of it."""
+        return rewrite_request(self.text, self.found, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +151,7 @@ class RewriteStage:
     async def _enhance(
         self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
     ) -> Settled:
-        asked = RewriteRequest(request.prompt, (), (), 0, RewriteMode.ENHANCE)
+        asked = enhance_request(request.prompt)
         first = _Work(request.prompt, decision)
         attempt = await self._attempt(rewriter, asked, first, policy.rewrite, trail)
         if attempt.rewritten is not None and attempt.drift is not None:
@@ -217,6 +209,19 @@ class RewriteStage:
     async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
         spans = first.request(0).spans
         return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
+
+
+def rewrite_request(text: str, found: Decision, attempt: int = 0) -> RewriteRequest:
+    """Tell a rewriter which categories were found where; nothing of the policy, no scores."""
+    rules = {hit.category for hit in found.rules}
+    spans = {span for signal in found.findings.signals if signal.category in rules for span in signal.spans}
+    ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
+    return RewriteRequest(text, found.categories, ordered, attempt)
+
+
+def enhance_request(text: str) -> RewriteRequest:
+    """Ask for visual details around an allowed prompt."""
+    return RewriteRequest(text, (), (), 0, RewriteMode.ENHANCE)
 
 
 def _failed(request: ImageRequest, found: Decision, plan: RewritePlan, fault: RewriteFault) -> Settled:

@@ -149,9 +149,19 @@ def build_rewriter(component: ComponentSettings) -> Rewriter:
 
 def build_rewrite_stage(judge: Judge, rewriter: Rewriter | None) -> RewriteStage:
     """Return the stage around a rewriter, with the rule that cuts and the model that measures drift."""
+    return RewriteStage(judge, rewriter, cutter=build_cutter(), gauge=DriftGauge(build_embedder()))
+
+
+def build_cutter() -> Rewriter:
+    """Return the rule that takes the words at fault away."""
     cutter: Rewriter = _made(REWRITERS, "cut", ComponentSettings(type="cut"))
+    return cutter
+
+
+def build_embedder() -> Embedder:
+    """Return the model that measures drift, nothing loaded."""
     embedder: Embedder = _made(EMBEDDERS, "minilm", ComponentSettings(type="minilm"))
-    return RewriteStage(judge, rewriter, cutter=cutter, gauge=DriftGauge(embedder))
+    return embedder
 
 
 def build_generators(settings: Settings) -> dict[str, ImageGenerator]:

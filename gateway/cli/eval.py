@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import eval_text, eval_tune
+from gateway.cli import eval_rewrite, eval_text, eval_tune
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure classifiers and policies on labelled sets. Needs the extra `imagegate[evaluation]`.",
+    help="Measure classifiers, policies and rewriters. Needs the extra `imagegate[evaluation]`.",
 )
 app.command("text")(eval_text.text)
 app.command("tune")(eval_tune.tune)
+app.command("rewrite")(eval_rewrite.rewrite)

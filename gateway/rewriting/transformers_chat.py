@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from gateway.adapter_options import parse_options
@@ -103,6 +104,12 @@ class TransformersChatRewriter:
     async def close(self) -> None:
         """Finish what waits and end the worker; idempotent."""
         await self._worker.close()
+
+    def plant(self, note: str) -> None:
+        """Add a note to every frame's system text, before `start`: a canary, to measure leaks by."""
+        self._frames = {
+            name: replace(frame, system=f"{frame.system} {note}") for name, frame in self._frames.items()
+        }
 
     def _load(self) -> None:
         weights = self._fetch()
