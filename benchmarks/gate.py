@@ -131,8 +131,10 @@ def serve_floor(port: int, upstream: int) -> None:
 
 def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None:
     import uvicorn
+    import uvloop
 
     from gateway.api.app import create_app
+    from gateway.collection import settle
     from gateway.settings import load_settings
     from gateway.wiring import build
 
@@ -178,10 +180,19 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
         (folder / "threads.json").write_text(json.dumps(rows))
 
     signal.signal(signal.SIGUSR1, dump_threads)
-    app = create_app(service := build(load_settings(config)), metrics=service.metrics)
-    uvicorn.run(
-        app, host="127.0.0.1", port=port, log_level="error", access_log=False, loop="uvloop", http="httptools"
-    )
+
+    async def serve() -> None:
+        """As `imagegate serve` does it."""
+        service = build(load_settings(config))
+        await service.start()
+        settle()
+        app = create_app(service, metrics=service.metrics)
+        options = uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_level="error", access_log=False, http="httptools"
+        )
+        await uvicorn.Server(options).serve()
+
+    uvloop.run(serve())
 
 
 def policy_text(*, judging: bool) -> str:

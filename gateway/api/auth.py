@@ -6,6 +6,7 @@ changes; a change that can't be read keeps the keys as they were and shows as no
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import time
 from collections.abc import Callable
@@ -120,6 +121,7 @@ def check_bind(settings: ApiSettings) -> None:
         )
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """True for `localhost` and loopback addresses, with or without brackets."""
     name = host.strip("[]").lower()

@@ -74,6 +74,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
 
     from gateway.api.app import create_app
     from gateway.cli.server import DrainingServer
+    from gateway.collection import settle
     from gateway.errors import AuditUnavailable
     from gateway.wiring import build
 
@@ -89,6 +90,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
     gateway = build(settings, on_log_broken=end)
     try:
         await gateway.start()
+        settle()
         app = create_app(gateway, metrics=gateway.metrics)
         config = uvicorn.Config(
             app,

@@ -7,6 +7,7 @@ HTTP framework and no pipeline; both call in here. Nothing here blocks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -68,13 +69,19 @@ class GatewayMetrics:
         )
         self._made = self._images.labels("made")
         self._inspected = self._images.labels("inspected")
+        # The library looks a metric up under a lock and through `str`; sets are closed, so these are few.
+        self._http_of = functools.cache(self._http.labels)
+        self._decisions_of = functools.cache(self._decisions.labels)
+        self._stages_of = functools.cache(self._stages.labels)
+        self._outcomes_of = functools.cache(self._outcomes.labels)
+        self._uncovered_of = functools.cache(self._uncovered.labels)
 
     def decision(self, decision: Decision, latency_us: int) -> None:
         """Count one decision with its rule hits and failures; `latency_us` in microseconds."""
         stage = decision.stage.value
         degraded = "yes" if decision.degraded else "no"
-        self._decisions.labels(stage, decision.action.word, degraded).inc()
-        self._stages.labels(stage).observe(latency_us / 1e6)
+        self._decisions_of(stage, decision.action.word, degraded).inc()
+        self._stages_of(stage).observe(latency_us / 1e6)
         for hit in decision.rules:
             self._rules.labels(hit.rule, Mode.ENFORCE.value).inc()
         for hit in decision.shadow:
@@ -84,15 +91,15 @@ class GatewayMetrics:
 
     def outcome(self, surface: str, outcome: str, latency_us: int, coverage: Coverage) -> None:
         """Count one finished request and how many of its pictures were seen."""
-        self._outcomes.labels(surface, outcome).observe(latency_us / 1e6)
+        self._outcomes_of(surface, outcome).observe(latency_us / 1e6)
         self._made.inc(coverage.images_total)
         self._inspected.inc(coverage.images_inspected)
         for category in coverage.uncovered:
-            self._uncovered.labels(category).inc(coverage.images_total)
+            self._uncovered_of(category).inc(coverage.images_total)
 
     def http(self, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the template, never the address that was asked for."""
-        self._http.labels(route, str(status)).observe(seconds)
+        self._http_of(route, str(status)).observe(seconds)
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a value that is read only when the metrics are asked for."""
