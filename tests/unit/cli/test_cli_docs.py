@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from gateway.cli.main import app
+from gateway.rewriting.openai_chat_options import OpenAIChatOptions
 from gateway.rewriting.options import TransformersChatOptions
 from gateway.rewriting.smollm2 import SmolLm2Options
 
@@ -76,5 +77,6 @@ def test_every_command_teaches_by_example(path: str) -> None:
 def test_every_rewriter_option_is_documented() -> None:
     """docs/rewriting.md names each option of both rewriters."""
     table = (_DOCS / "rewriting.md").read_text().split("## Options")[1]
-    for name in {*TransformersChatOptions.model_fields, *SmolLm2Options.model_fields}:
+    options = (TransformersChatOptions, SmolLm2Options, OpenAIChatOptions)
+    for name in {name for model in options for name in model.model_fields}:
         assert f"`{name}`" in table, name

@@ -1,0 +1,55 @@
+"""What an operator may set for an OpenAI-compatible chat endpoint, checked before anything connects.
+
+Duty: the options and what is wrong with them. The key itself is never an option, only where it is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class OpenAIChatOptions(BaseModel):
+    """A server, a model there, and how it is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_url: str = Field(description="Ends before `/chat/completions`.")
+    model: str = Field(min_length=1, description="Name of the model there.")
+    revision: str = Field("unknown", min_length=1, description="What goes on record beside the model's name.")
+    api_key_env: str | None = Field(None, min_length=1, description="Variable that holds the key.")
+    api_key_file: Path | None = Field(None, description="File that holds the key, alone on one line.")
+    system: str | None = Field(None, min_length=1, description="System text instead of the built-in one.")
+    response_format: Literal["json_schema", "json_object", "none"] = Field(
+        "json_schema", description="How the server is told the form; it is checked in any case."
+    )
+    length_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        "max_tokens", description="The server's name for the longest answer."
+    )
+    temperature: float = Field(0.0, ge=0, le=2, description="0 = always the likeliest word.")
+    max_new_tokens: int = Field(256, ge=16, le=4096, description="Longest answer, tokens.")
+    timeout_s: float = Field(20.0, gt=0, le=600, description="Time for one call.")
+    connect_timeout_s: float = Field(5.0, gt=0, description="Time to connect.")
+    max_connections: int = Field(32, ge=1, description="Calls at once.")
+    max_response_bytes: int = Field(65_536, ge=1024, description="Longest reply that is read.")
+    max_chars: int = Field(1000, ge=40, le=2000, description="Longest rewritten prompt, characters.")
+    max_prompt_chars: int = Field(2000, ge=40, le=32_000, description="Longest prompt that is rewritten.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, base_url: str) -> str:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an http(s) URL, e.g. https://api.openai.com/v1")
+        if parts.username or parts.password:
+            raise ValueError("must hold no credentials; name the key's place: api_key_env or api_key_file")
+        return base_url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.api_key_env is not None and self.api_key_file is not None:
+            raise ValueError("give either api_key_env or api_key_file")
+        return self
