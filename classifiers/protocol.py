@@ -19,6 +19,9 @@ from classifiers.signals import Modality, Signal
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One picture: height × width × 3, RGB, uint8."""
 
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""One truth value per pixel: height × width."""
+
 Item: TypeAlias = str | Pixels
 """What is classified: a text, or one picture, by the card's modality."""
 

@@ -61,12 +61,17 @@ class Ready:
             for image in self.images
         )
 
-    def outcome(self, prompt: Decision, rewrite: RewriteTrace | None) -> Outcome:
-        """Return Delivered, Partial, Blocked or Held; blocked beats held when no picture may leave."""
+    def outcome(
+        self, prompt: Decision, rewrite: RewriteTrace | None, source: Decision | None = None
+    ) -> Outcome:
+        """Return Delivered, Partial, Blocked or Held; blocked beats held when no picture may leave.
+
+        `source` is the decision on the picture that the request brought, if it brought one.
+        """
         if not self.withheld:
-            return Delivered(self.images, prompt, rewrite, self.coverage)
+            return Delivered(self.images, prompt, rewrite, self.coverage, source)
         if self.images:
-            return Partial(self.images, self.withheld, prompt, rewrite, self.coverage)
+            return Partial(self.images, self.withheld, prompt, rewrite, self.coverage, source)
         worst = max(self.withheld, key=lambda withheld: withheld.action)
         if worst.action is Action.HOLD:
             return Held(Stage.IMAGE, worst.decision, worst.public_reason, self.coverage)

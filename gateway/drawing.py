@@ -117,6 +117,7 @@ def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
         background=request.background,
         style=request.style,
         timeout_s=request.deadline_s,
+        source=request.source,
     )
 
 
@@ -162,9 +163,13 @@ def _record(
 
 
 def _parameters(wanted: GenerationRequest) -> dict[str, Json]:
-    guidance = wanted.guidance_scale
+    guidance, source = wanted.guidance_scale, wanted.source
+    strength = source.strength if source is not None else None
     return {
         "background": wanted.background,
+        "from_picture": source is not None,
+        "masked": source is not None and source.mask is not None,
+        "strength_millionths": None if strength is None else round(strength * 1_000_000),
         "guidance_millionths": None if guidance is None else round(guidance * 1_000_000),
         "height": wanted.height,
         "quality": wanted.quality,

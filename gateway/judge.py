@@ -89,13 +89,14 @@ class Judge:
         preview: bool = False,
         attempt: int = 0,
         carried: tuple[Signal, ...] = (),
+        stage: Stage = Stage.IMAGE,
     ) -> Decision:
         """Judge one picture's raw pixels (H × W × 3 uint8). `carried` and what is raised: as for `text`."""
         started_ns = time.monotonic_ns()
-        plan = policy.plan(Stage.IMAGE)
+        plan = policy.plan(stage)
         answers = await self._ask_all([(use, pixels) for use in plan.classifiers])
         findings, place = _findings(answers, carried), PicturePlace(index, preview, attempt)
-        return self._decide(findings, policy, Stage.IMAGE, trail, started_ns, place=place)
+        return self._decide(findings, policy, stage, trail, started_ns, place=place)
 
     async def _seen(self, text: str) -> tuple[View, ...]:
         """Return the views of a text; a long one is read in a thread, so that it holds nobody else up."""

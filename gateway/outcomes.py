@@ -102,6 +102,7 @@ class Delivered:
     prompt_decision: Decision
     rewrite: RewriteTrace | None
     coverage: Coverage
+    input_decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Partial:
     prompt_decision: Decision
     rewrite: RewriteTrace | None
     coverage: Coverage
+    input_decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)

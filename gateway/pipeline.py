@@ -1,7 +1,7 @@
 """One request, from prompt to pictures. The whole path is on this screen; each step is one call.
 
 The order is the safety:
-  1. judge the prompt                         classifiers measure → policy decides → recorded
+  1. judge what came: picture, then prompt    classifiers measure → policy decides → recorded
   2. rewrite it, then judge the rewrite       by the same policy; a failed or offending rewrite blocks
   3. draw                                     previews are judged before they are shown
   4. judge every picture                      what policy wants anew is drawn and judged again
@@ -19,7 +19,8 @@ from gateway.delivery import prepare
 from gateway.drawing import Drawing
 from gateway.errors import StageTimeout
 from gateway.image_stage import ImageStage
-from gateway.judge import Judge, require_measured
+from gateway.input_stage import InputStage
+from gateway.judge import Judge
 from gateway.outcomes import Blocked, Held, Outcome, StreamEvent
 from gateway.policies_in_force import PoliciesInForce
 from gateway.ports import AuditLog, ImageGenerator
@@ -27,7 +28,7 @@ from gateway.previews import Previews
 from gateway.requests import ImageRequest
 from gateway.rewrite_stage import RewriteStage, Settled
 from gateway.trail import Observer, Trail
-from policies.decision import Action, Stage
+from policies.decision import Action
 from policies.locks import carried_from
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
@@ -47,6 +48,7 @@ class Pipeline:
         observer: Observer,
     ) -> None:
         self._judge = judge
+        self._input = InputStage(judge)
         self._rewriting = rewriting
         self._drawing = Drawing(generators)
         self._images = ImageStage(judge, self._drawing)
@@ -77,13 +79,13 @@ class Pipeline:
     async def _run(self, request: ImageRequest, trail: Trail, emit: Emit | None) -> Outcome:
         policy = self._policies.get(request.caller.policy)
 
-        # 1. Judge the prompt as written and normalised.
-        decision = require_measured(await self._judge.text(request.prompt, policy=policy, trail=trail))
+        # 1. Judge what came: the picture, if there is one, then the prompt as written and normalised.
+        given = await self._input.run(request, policy, trail)
 
         # 2. Rewrite what the policy calls rewritable, and judge every rewrite by the same policy.
-        settled = await self._rewriting.run(request, decision, policy, trail)
+        settled = await self._rewriting.run(request, given.decision, policy, trail)
         if settled.action is not Action.ALLOW:
-            return await self._withhold(settled, trail)
+            return await self._withhold(settled, given.reason, trail)
         prompt = settled.prompt
 
         # 3. Draw; whoever listens gets progress and previews that were judged.
@@ -97,18 +99,19 @@ class Pipeline:
 
         # 5. Encode what is allowed, once, and deliver: every record is durable before it leaves.
         ready = await prepare(request, judged, trail.coverage)
-        outcome = ready.outcome(settled.decision, settled.trace)
+        outcome = ready.outcome(settled.decision, settled.trace, given.picture)
         trail.close(type(outcome).__name__.lower(), action=ready.action.word, out=ready.out)
         await trail.durable()
         return outcome
 
-    async def _withhold(self, settled: Settled, trail: Trail) -> Outcome:
-        decision, public = settled.decision, settled.reason or settled.decision.public_reason
+    async def _withhold(self, settled: Settled, reason: str | None, trail: Trail) -> Outcome:
+        decision, public = settled.decision, settled.reason or reason or settled.decision.public_reason
         outcome: Outcome
-        if settled.action is Action.HOLD:
+        action = Action.HOLD if settled.action is Action.HOLD else Action.BLOCK
+        if action is Action.HOLD:
             outcome = Held(decision.stage, decision, public)
         else:
-            outcome = Blocked(Stage.PROMPT if settled.fault is None else decision.stage, decision, public)
-        trail.close(type(outcome).__name__.lower(), action=settled.action.word, fault=settled.fault)
+            outcome = Blocked(decision.stage, decision, public)
+        trail.close(type(outcome).__name__.lower(), action=action.word, fault=settled.fault)
         await trail.durable()
         return outcome

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from classifiers.protocol import Pixels
 from classifiers.signals import Span
+from gateway.requests import SourcePicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class GenerationRequest:
     """A prompt that was allowed, with the picture's parameters. Batch-shaped: `seeds` has one per picture.
 
     `preview_count` 0..3: how many times previews are wanted, spread over the steps. `request_id` is the
-    idempotency key.
+    idempotency key. `source` is the picture to begin with, judged already and of the result's size.
     """
 
     request_id: str
@@ -134,6 +135,7 @@ class GenerationRequest:
     background: str = "auto"
     style: str | None = None
     timeout_s: float = 120.0
+    source: SourcePicture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class GeneratorCard:
 
     `sizes` lists WIDTHxHEIGHT pairs, or is empty when any multiple of `size_step` up to `max_pixels` goes.
     `parameters` names the optional request fields that it honours (`seed`, `negative_prompt`, `steps`,
-    `guidance_scale`, `quality`, `background`, `style`, `preview`); any other given is refused with 400.
+    `guidance_scale`, `quality`, `background`, `style`, `preview`, and for pictures that a request brings
+    `image`, `mask`, `strength`); any other given is refused with 400.
     `default_guidance` is the guidance of requests that name none, where it is known.
     """
 

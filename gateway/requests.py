@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from classifiers.protocol import Mask, Pixels
 
 
 class OutputFormat(StrEnum):
@@ -24,13 +26,27 @@ class Caller:
     policy: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SourcePicture:
+    """A picture that a request brings to be changed: `pixels` H × W × 3 uint8, as large as what is drawn.
+
+    `mask`, H × W bool, is true where it may be drawn anew; None: everywhere. `strength` in (0, 1] says how
+    far the result may leave the picture: 1 forgets it. None: as the backend does.
+    """
+
+    pixels: Pixels
+    mask: Mask | None = None
+    strength: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """One validated request for `n` pictures of `width` × `height` pixels.
 
     `seed` is the first picture's; the i-th uses `seed + i`. `rewrite` false turns the rewrite stage off: a
     verdict of rewrite then blocks. `partial_images` 0..3 asks for that many judged previews per picture.
-    `deadline_s` bounds the whole request, in seconds from its start.
+    `deadline_s` bounds the whole request, in seconds from its start. `source` is the picture to be changed,
+    where one was sent; its prompt may then be empty.
     """
 
     id: str
@@ -54,3 +70,4 @@ class ImageRequest:
     output_compression: int = 100
     deadline_s: float = 120.0
     surface: str = "http"
+    source: SourcePicture | None = field(default=None, repr=False)

@@ -48,10 +48,15 @@ class Mode(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a decision falls. `PROMPT_RECHECK` is judged by the rules of `PROMPT`."""
+    """Where a decision falls.
+
+    `PROMPT_RECHECK` is judged by the rules of `PROMPT`, `INPUT_IMAGE` (a picture that a request brings) by
+    those of `IMAGE`.
+    """
 
     PROMPT = "prompt"
     PROMPT_RECHECK = "prompt-recheck"
+    INPUT_IMAGE = "input-image"
     IMAGE = "image"
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from classifiers.signals import Findings
 from policies.coverage import StageCoverage
 from policies.decision import Action, Decision, Mode, PolicyRef, Stage
 from policies.evaluate import CompiledStage, evaluate
+
+_JUDGED_AS: Final = {Stage.PROMPT_RECHECK: Stage.PROMPT, Stage.INPUT_IMAGE: Stage.IMAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Policy:
     stages: Mapping[Stage, CompiledStage]
 
     def plan(self, stage: Stage) -> StagePlan:
-        """Return which classifiers to ask at a stage; `PROMPT_RECHECK` has the plan of `PROMPT`."""
+        """Return which classifiers to ask at a stage; a stage under another's rules has that one's plan."""
         return self.plans[_rules_of(stage)]
 
     def decide(self, stage: Stage, findings: Findings, decision_id: str) -> Decision:
@@ -108,4 +110,4 @@ class Policy:
 
 
 def _rules_of(stage: Stage) -> Stage:
-    return Stage.PROMPT if stage is Stage.PROMPT_RECHECK else stage
+    return _JUDGED_AS.get(stage, stage)

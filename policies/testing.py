@@ -48,7 +48,7 @@ class CaseDocument(_Strict):
     """One case: what was measured, what failed, what must follow."""
 
     name: Line
-    stage: Literal["prompt", "prompt-recheck", "image"]
+    stage: Literal["prompt", "prompt-recheck", "image", "input-image"]
     scores: dict[str, Score] = Field(default_factory=dict)
     by_classifier: dict[Name, dict[str, Score]] = Field(default_factory=dict)
     failures: dict[Name, FailureWord] = Field(default_factory=dict)

@@ -48,7 +48,9 @@ class AuditQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     request: _Word | None = Field(None, description="Request id.")
     type: _Word | None = Field(None, description="decision, config, review, access, erasure, gap, heartbeat.")
-    stage: _Word | None = Field(None, description="prompt, rewrite, prompt-recheck, image, outcome, …")
+    stage: _Word | None = Field(
+        None, description="prompt, rewrite, prompt-recheck, input-image, image, outcome, …"
+    )
     action: _Word | None = Field(None, description="allow, redact, regenerate, rewrite, hold, block.")
     category: _Word | None = None
     rule: _Word | None = None

@@ -187,8 +187,9 @@ def _image_rest(image: DeliveredImage, rewrite: RewriteTrace | None) -> dict[str
 
 
 def _decision_ids(outcome: Delivered | Partial, withheld: Iterable[WithheldImage]) -> list[str]:
-    """In the order of the stages: the prompt as written, its rewrite, then the pictures."""
-    first = [outcome.rewrite.called_for.id] if outcome.rewrite else []
+    """In the order of the stages: the picture that came, the prompt, its rewrite, then the pictures."""
+    first = [outcome.input_decision.id] if outcome.input_decision else []
+    first += [outcome.rewrite.called_for.id] if outcome.rewrite else []
     judged = [image.decision.id for image in outcome.images if image.decision]
     return [*first, outcome.prompt_decision.id, *judged, *(image.decision.id for image in withheld)]
 

@@ -38,8 +38,8 @@ from gateway.requests import ImageRequest
 KEEP_ALIVE_S: Final = 15.0
 SEND_TIMEOUT_S: Final = 30.0
 """A client that takes nothing for so long is gone: its place in the server is for others."""
-_PARTIAL: Final = "image_generation.partial_image"
-_COMPLETED: Final = "image_generation.completed"
+_PARTIAL: Final = "partial_image"
+_COMPLETED: Final = "completed"
 _KEEP_ALIVE: Final = b": waiting\n\n"
 
 
@@ -154,9 +154,9 @@ def _event(request: ImageRequest, event: StreamEvent) -> bytes:
 
 
 def _partial(request: ImageRequest, event: PartialImage) -> bytes:
-    decision = event.decision
+    decision, kind = event.decision, _kind(request, _PARTIAL)
     rest = {
-        **_common(request, _PARTIAL, event.width, event.height),
+        **_common(request, kind, event.width, event.height),
         "partial_image_index": event.number,
         "index": event.index,
         "output_format": event.format.value,
@@ -168,20 +168,25 @@ def _partial(request: ImageRequest, event: PartialImage) -> bytes:
             "severities": severities(decision) if decision else {},
         },
     }
-    return _picture_event(_PARTIAL, rest, event.content)
+    return _picture_event(kind, rest, event.content)
 
 
 def _completed(request: ImageRequest, outcome: Delivered | Partial, place: int) -> bytes:
     """One picture's last event. The prompt's tokens are counted once, with the first picture."""
-    image = outcome.images[place]
+    image, kind = outcome.images[place], _kind(request, _COMPLETED)
     rest = {
-        **_common(request, _COMPLETED, image.width, image.height),
+        **_common(request, kind, image.width, image.height),
         "index": image.index,
         "usage": usage(request, [image], with_prompt=place == 0),
         "revised_prompt": outcome.rewrite.prompt if outcome.rewrite else None,
         "moderation": {**moderation_summary(request, outcome), "image": image_moderation(image)},
     }
-    return _picture_event(_COMPLETED, rest, image.content)
+    return _picture_event(kind, rest, image.content)
+
+
+def _kind(request: ImageRequest, event: str) -> str:
+    """The event's type as OpenAI's client knows it."""
+    return f"image_generation.{event}" if request.source is None else f"image_edit.{event}"
 
 
 def _common(request: ImageRequest, kind: str, width: int, height: int) -> dict[str, Any]:

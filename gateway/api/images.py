@@ -1,11 +1,11 @@
-"""`POST /v1/images/generations`, and the pictures that were asked for by URL.
+"""`POST /v1/images/generations`, `/edits` and `/variations`, and the pictures that were asked for by URL.
 
 Duty: parse, one call, render. No question of safety is asked here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -17,6 +17,15 @@ from gateway.api import responses
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
 from gateway.api.edge import Edge, WhileConnected, edge_of, request_id_of
+from gateway.api.edit_request import (
+    ImageEditForm,
+    ImageEditRequest,
+    ImageVariationForm,
+    edit_of,
+    to_edit_request,
+    variation_of,
+)
+from gateway.api.form import Form, read_form
 from gateway.api.image_request import ImageGenerationRequest, to_image_request
 from gateway.api.image_response import delivered_response, refused_response
 from gateway.api.image_stream import ImageStream
@@ -53,6 +62,56 @@ async def create_image(request: Request) -> Response:
         caller=caller,
         request_id=request_id_of(request),
     )
+    return await _answer(edge, request, wanted, body)
+
+
+@router.post(
+    "/v1/images/edits",
+    summary="Change a picture as the policy allows",
+    response_class=Response,
+    responses=responses.GENERATION,
+    openapi_extra=responses.form_of(ImageEditForm),
+)
+async def edit_image(request: Request) -> Response:
+    """Judge the picture that was sent, then go on as for a generation that begins with it."""
+    return await _change(request, edit_of)
+
+
+@router.post(
+    "/v1/images/variations",
+    summary="Draw variations of a picture as the policy allows",
+    response_class=Response,
+    responses=responses.GENERATION,
+    openapi_extra=responses.form_of(ImageVariationForm),
+)
+async def vary_image(request: Request) -> Response:
+    """As an edit, without words."""
+    return await _change(request, variation_of)
+
+
+async def _change(request: Request, checked: Callable[[Form], ImageEditRequest]) -> Response:
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, GENERATE)
+    edge.admission.check()
+    settings = edge.service.settings
+    form = await read_form(request, limit_bytes=settings.server.max_image_body_bytes)
+    body = checked(form)
+    model = body.model or settings.default_generator
+    wanted = await to_edit_request(
+        body,
+        form,
+        model=model,
+        card=edge.service.generator_card(model),
+        settings=settings,
+        caller=caller,
+        request_id=request_id_of(request),
+    )
+    return await _answer(edge, request, wanted, body)
+
+
+async def _answer(
+    edge: Edge, request: Request, wanted: ImageRequest, body: ImageGenerationRequest
+) -> Response:
     if body.stream:
         return ImageStream(edge, request, wanted)
     async with WhileConnected(request), edge.admission.slot(wanted.deadline_s) as left_s:

@@ -14,10 +14,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from gateway.api.edit_request import ImageEditForm, ImageVariationForm
 from gateway.api.image_request import ImageGenerationRequest
 from gateway.api.moderation_request import ModerationRequest
 
-_BODIES: Final[tuple[type[BaseModel], ...]] = (ImageGenerationRequest, ModerationRequest)
+_BODIES: Final[tuple[type[BaseModel], ...]] = (
+    ImageGenerationRequest,
+    ImageEditForm,
+    ImageVariationForm,
+    ModerationRequest,
+)
 _WITHOUT_KEY: Final = frozenset({"/healthz", "/readyz", "/metrics", "/v1/images/files/{name}"})
 _SCHEME: Final = "apiKey"
 _DESCRIPTION: Final = (

@@ -47,6 +47,12 @@ def body_of(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {_JSON: {"schema": reference}}}}
 
 
+def form_of(model: type[BaseModel]) -> dict[str, Any]:
+    """As `body_of`, for a multipart form."""
+    reference = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": reference}}}}
+
+
 def _headers(*names: str) -> dict[str, Any]:
     return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
 

@@ -152,7 +152,7 @@ class Refusal(BaseModel):
     """Our own part of a block: the decision, its public reason and what led to it."""
 
     decision: str
-    stage: Literal["prompt", "prompt-recheck", "image"]
+    stage: Literal["prompt", "prompt-recheck", "image", "input-image"]
     action: str
     reason: str
     policy: PolicyName

@@ -21,6 +21,7 @@ from classifiers.protocol import Pixels
 from gateway.errors import GatewayError, GenerationFailed, Overloaded
 from gateway.generation.tickets import BatchKey, Ticket
 from gateway.ports import Generated, Picture, Progress
+from gateway.requests import SourcePicture
 
 _CLOSE_TIMEOUT_S: Final = 30.0
 
@@ -31,11 +32,12 @@ class BatchAbandoned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """One picture of a batch: its words and its seed."""
+    """One picture of a batch: its words, its seed, and the picture that it begins with, if any."""
 
     prompt: str
     negative_prompt: str | None
     seed: int
+    source: SourcePicture | None = None
 
 
 OnStep = Callable[[int, int, Callable[[], Sequence[Pixels]]], None]
@@ -200,7 +202,7 @@ class BatchWorker:
 def _strokes(share: _Share) -> list[Stroke]:
     request = share.ticket.request
     seeds = request.seeds[share.before : share.before + share.count]
-    return [Stroke(request.prompt, request.negative_prompt, seed) for seed in seeds]
+    return [Stroke(request.prompt, request.negative_prompt, seed, request.source) for seed in seeds]
 
 
 def _failure(error: Exception) -> GatewayError:

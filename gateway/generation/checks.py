@@ -44,6 +44,26 @@ def check_request(card: GeneratorCard, request: GenerationRequest) -> None:
         raise RequestInvalid("seed must be from 0 to 2^63 - 1", param="seed")
 
 
+def check_source(request: GenerationRequest, steps: int, strength: float) -> None:
+    """Pass a request whose picture, if it has one, fits the result and leaves at least one step to draw.
+
+    Raises:
+        RequestInvalid: naming the client's field and the mend.
+    """
+    source = request.source
+    if source is None:
+        return
+    size = (request.height, request.width)
+    if source.pixels.shape != (*size, 3) or (source.mask is not None and source.mask.shape != size):
+        raise RequestInvalid("image: must have the size that is drawn", param="image")
+    if not 0 < strength <= 1:
+        raise RequestInvalid("strength: must be above 0 and at most 1", param="strength")
+    if int(steps * strength) < 1:
+        raise RequestInvalid(
+            f"strength: with {steps} steps at least {1 / steps:.2f}, or nothing is drawn", param="strength"
+        )
+
+
 def _check_size(card: GeneratorCard, width: int, height: int) -> None:
     if card.sizes:
         if (width, height) not in card.sizes:
@@ -58,6 +78,7 @@ def _check_size(card: GeneratorCard, width: int, height: int) -> None:
 
 
 def _check_honoured(card: GeneratorCard, request: GenerationRequest) -> None:
+    source = request.source
     given = {
         "steps": ("num_inference_steps", request.steps is not None),
         "guidance_scale": ("guidance_scale", request.guidance_scale is not None),
@@ -66,6 +87,9 @@ def _check_honoured(card: GeneratorCard, request: GenerationRequest) -> None:
         "background": ("background", request.background != "auto"),
         "style": ("style", request.style is not None),
         "preview": ("partial_images", request.preview_count > 0),
+        "image": ("image", source is not None),
+        "mask": ("mask", source is not None and source.mask is not None),
+        "strength": ("strength", source is not None and source.strength is not None),
     }
     for parameter, (field, is_given) in given.items():
         if is_given and parameter not in card.parameters:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from typing import Literal
 
 from gateway.adapter_options import parse_options
 from gateway.errors import RequestInvalid
 from gateway.generation.batch_worker import BatchWorker
-from gateway.generation.checks import check_request
+from gateway.generation.checks import check_request, check_source
 from gateway.generation.diffusers_loading import PipelineClass
 from gateway.generation.diffusers_options import DiffusersOptions, parse_size
 from gateway.generation.diffusers_painter import DiffusersPainter
@@ -91,6 +92,7 @@ class DiffusersGenerator:
             StageTimeout: `timeout_s` passed, waiting in the queue included.
         """
         check_request(self._card, request)
+        check_source(request, request.steps or self._options.default_steps, self._strength(request))
         self._check_sides(request)
         ticket = Ticket(request, self._key(request))
         self._worker.submit(ticket)
@@ -130,4 +132,16 @@ class DiffusersGenerator:
             steps=request.steps or self._options.default_steps,
             guidance_scale=guidance,
             has_negative=request.negative_prompt is not None,
+            begins_with=_begins_with(request),
+            strength=None if request.source is None else self._strength(request),
         )
+
+    def _strength(self, request: GenerationRequest) -> float:
+        source = request.source
+        return self._options.strength if source is None or source.strength is None else source.strength
+
+
+def _begins_with(request: GenerationRequest) -> Literal["noise", "image", "mask"]:
+    if request.source is None:
+        return "noise"
+    return "image" if request.source.mask is None else "mask"

@@ -33,10 +33,13 @@ class LoadedPipeline:
     """A pipeline with what it takes: `accepts` names the arguments of its call, `parameters` the optional
     request fields that it honours, `size_step` the pixels that each side must be a multiple of.
 
+    `with_image` and `with_mask` draw from a picture, over the same weights; None: there is no such class.
     `sha256` is over every weight and configuration file, in order of their names.
     """
 
     pipe: Any
+    with_image: Any
+    with_mask: Any
     accepts: frozenset[str]
     parameters: frozenset[str]
     size_step: int
@@ -66,10 +69,13 @@ def load_pipeline(options: DiffusersOptions, pipeline_class: PipelineClass | Non
     _set_scheduler(pipe, options)
     _add_lora(pipe, options)
     _place(pipe, options)
+    with_image, with_mask = _from_pictures(pipe)
     return LoadedPipeline(
         pipe=pipe,
+        with_image=with_image,
+        with_mask=with_mask,
         accepts=accepts,
-        parameters=_parameters(pipe, accepts, options),
+        parameters=_parameters(pipe, accepts, options) | _picture_parameters(with_image, with_mask),
         size_step=_size_step(pipe),
         sha256=_identity(digests, options),
         default_guidance=_default_guidance(pipe, options),
@@ -206,6 +212,26 @@ def _parameters(pipe: Any, accepts: frozenset[str], options: DiffusersOptions) -
     ):
         found.add("negative_prompt")
     return frozenset(found)
+
+
+def _from_pictures(pipe: Any) -> tuple[Any, Any]:
+    """The image-to-image and the inpainting form of a pipeline, sharing its weights; None: there is none."""
+    if {"image", "strength", "mask_image"} <= set(inspect.signature(type(pipe).__call__).parameters):
+        return pipe, pipe  # one that does all of it
+    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting
+
+    forms = []
+    for auto in (AutoPipelineForImage2Image, AutoPipelineForInpainting):
+        try:
+            forms.append(auto.from_pipe(pipe))
+        except _LIBRARY_ERRORS:
+            forms.append(None)  # no such class for this model: its card then promises no pictures
+    return forms[0], forms[1]
+
+
+def _picture_parameters(with_image: Any, with_mask: Any) -> frozenset[str]:
+    found = {"image", "strength"} if with_image is not None else set()
+    return frozenset(found | ({"mask"} if found and with_mask is not None else set()))
 
 
 def _size_step(pipe: Any) -> int:

@@ -50,7 +50,7 @@ class DiffusersOptions(BaseModel):
     `preview(latents)` or the linear approximation for Stable Diffusion; `vae` = decode the latents; `off`.
     `sizes` lists what may be asked for; empty means any multiple of the model's step with sides of `min_side`
     to `max_side` and at most `max_pixels`. `max_batch` caps the pictures of one forward pass, `queue_limit`
-    the requests that wait.
+    the requests that wait. `strength`: how far edits and variations that name none may leave their picture.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,6 +75,7 @@ class DiffusersOptions(BaseModel):
     default_steps: Annotated[int, Field(ge=1)] = 25
     max_steps: Annotated[int, Field(ge=1)] = 100
     guidance_scale: Annotated[float, Field(ge=0, le=100)] | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.7
     true_cfg_scale: Annotated[float, Field(gt=1, le=100)] | None = None
     call_options: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
     preview: Literal["auto", "vae", "off"] = "auto"

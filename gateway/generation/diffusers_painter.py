@@ -9,9 +9,13 @@ for the rounding of batched arithmetic, about one level of 255) nor on the devic
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
+
+import numpy as np
+from PIL import Image
 
 from classifiers.protocol import Pixels
 from gateway.errors import ConfigurationError, GenerationFailed
@@ -68,8 +72,12 @@ class DiffusersPainter:
         loaded = self.loaded
         watch = functools.partial(self._watch, key, on_step)
         try:
-            with torch.no_grad(), _steps_of(loaded, watch) as hooks:
-                output = loaded.pipe(**self._call(key, strokes), **hooks)
+            pipe = {"noise": loaded.pipe, "image": loaded.with_image, "mask": loaded.with_mask}[
+                key.begins_with
+            ]
+            accepts = frozenset(inspect.signature(type(pipe).__call__).parameters)
+            with torch.no_grad(), _steps_of(pipe, accepts, watch) as hooks:
+                output = pipe(**self._call(key, strokes, accepts), **hooks)
         finally:
             # An abandoned call leaves the offloaded part on the accelerator.
             if self._options.enable_model_cpu_offload:
@@ -99,7 +107,7 @@ class DiffusersPainter:
                 f"option model: the model fails at its default size ({type(error).__name__})"
             ) from error
 
-    def _call(self, key: BatchKey, strokes: Sequence[Stroke]) -> dict[str, Any]:
+    def _call(self, key: BatchKey, strokes: Sequence[Stroke], accepts: frozenset[str]) -> dict[str, Any]:
         import torch
 
         call: dict[str, Any] = {
@@ -110,6 +118,7 @@ class DiffusersPainter:
             "num_inference_steps": key.steps,
             "generator": [torch.Generator("cpu").manual_seed(stroke.seed) for stroke in strokes],
         }
+        call |= _pictures(key, strokes)
         if "output_type" in self.loaded.accepts:
             call["output_type"] = "np"  # floats: NaN is still visible in them
         if key.guidance_scale is not None and "guidance_scale" in self.loaded.accepts:
@@ -118,10 +127,11 @@ class DiffusersPainter:
             call["negative_prompt"] = [stroke.negative_prompt or "" for stroke in strokes]
             if self._options.true_cfg_scale is not None and "true_cfg_scale" in self.loaded.accepts:
                 call["true_cfg_scale"] = self._options.true_cfg_scale
-        return call
+        # The form that begins with a picture may take its size from it.
+        return call if key.begins_with == "noise" else {n: v for n, v in call.items() if n in accepts}
 
     def _watch(self, key: BatchKey, on_step: OnStep, index: int, latents: Any) -> None:
-        steps = getattr(self.loaded.pipe, "num_timesteps", None) or key.steps
+        steps = _steps(key, self.loaded.pipe)
         previewer = self.previewer
 
         def previews() -> Sequence[Pixels]:
@@ -132,10 +142,31 @@ class DiffusersPainter:
         on_step(min(index + 1, steps), steps, previews)
 
 
+def _pictures(key: BatchKey, strokes: Sequence[Stroke]) -> dict[str, Any]:
+    """The call's arguments for strokes that begin with a picture."""
+    sources = [stroke.source for stroke in strokes if stroke.source is not None]
+    if key.begins_with == "noise" or len(sources) != len(strokes):
+        return {}
+    call: dict[str, Any] = {
+        "image": [Image.fromarray(source.pixels) for source in sources],
+        "strength": key.strength,
+    }
+    if key.begins_with == "mask":
+        masks = [source.mask for source in sources if source.mask is not None]
+        call["mask_image"] = [Image.fromarray(mask.astype(np.uint8) * 255) for mask in masks]
+    return call
+
+
+def _steps(key: BatchKey, pipe: Any) -> int:
+    if key.strength is not None:
+        return max(1, int(key.steps * key.strength))
+    return getattr(pipe, "num_timesteps", None) or key.steps
+
+
 @contextmanager
-def _steps_of(loaded: LoadedPipeline, watch: _Watch) -> Iterator[dict[str, Any]]:
+def _steps_of(pipe: Any, accepts: frozenset[str], watch: _Watch) -> Iterator[dict[str, Any]]:
     """Yield the call's arguments that make `watch(index, latents)` run after each step."""
-    if "callback_on_step_end" in loaded.accepts:
+    if "callback_on_step_end" in accepts:
 
         def on_step_end(_pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             watch(index, tensors.get("latents"))
@@ -144,7 +175,7 @@ def _steps_of(loaded: LoadedPipeline, watch: _Watch) -> Iterator[dict[str, Any]]
         yield {"callback_on_step_end": on_step_end}
         return
     # Older pipelines have no callback; every one steps its scheduler.
-    scheduler, step, taken = loaded.pipe.scheduler, loaded.pipe.scheduler.step, iter(range(2**31))
+    scheduler, step, taken = pipe.scheduler, pipe.scheduler.step, iter(range(2**31))
 
     @functools.wraps(step)  # pipelines look at the signature
     def watched_step(*args: Any, **kwargs: Any) -> Any:

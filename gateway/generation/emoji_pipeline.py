@@ -28,6 +28,7 @@ from PIL import Image
 from torch.nn.functional import normalize, pixel_shuffle
 from transformers import AutoModel, AutoTokenizer
 
+from gateway.generation.emoji_source import PictureStart
 from gateway.generation.emoji_upscale import upscale
 
 TOKENS = 20
@@ -193,6 +194,9 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         callback_on_step_end: Callback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
         output_type: str = "np",
+        image: Image.Image | list[Image.Image] | None = None,
+        strength: float = 0.7,
+        mask_image: Image.Image | list[Image.Image] | None = None,
     ) -> Any:
         """Return an ImagePipelineOutput with one picture per prompt and `num_images_per_prompt`, in order.
 
@@ -200,6 +204,8 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         "latent" N × 48 × 16 × 16 in [-1,1]. With a list of generators (one per picture) a picture depends on
         its own seed and prompt only. `guidance_scale` ≤ 1 means no guidance, and then no negative prompt.
         The callback runs once after each step and must return a dict; what it raises ends the call at once.
+        With `image` (one, or one per picture, of the result's size) the drawing begins with it, noised to
+        `strength` in (0, 1], and takes that part of the steps; white in `mask_image` may be drawn anew.
 
         Raises:
             ValueError: no prompt, unequal list lengths, steps < 1, a size that is no multiple of 8 from 64 to
@@ -217,22 +223,31 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         if guidance_scale > 1:
             text = torch.cat([text, self._embed(negative, num_images_per_prompt)])
         latents = self._noise(count, generator)
-        sigmas = np.linspace(1, 1 / num_inference_steps, num_inference_steps)
+        begin, steps = (
+            (1.0, num_inference_steps) if image is None else _shortened(num_inference_steps, strength)
+        )
+        start = (
+            None if image is None else PictureStart(_each(image, count), _each(mask_image, count), latents)
+        )
+        latents = latents if start is None else start.at(begin)
+        sigmas = np.linspace(begin, begin / steps, steps)
         self.scheduler.set_timesteps(sigmas=sigmas.tolist(), device=latents.device)
         self.scheduler.set_begin_index(0)
         timesteps = self.scheduler.timesteps
-        with self.progress_bar(total=num_inference_steps) as bar:
+        with self.progress_bar(total=steps) as bar:
             for index, time in enumerate(timesteps):
                 clean = self._predict(latents, time, text, guidance_scale)
                 velocity = (latents - clean) / self.scheduler.sigmas[index]
                 latents = self.scheduler.step(velocity, time, latents, return_dict=False)[0]
+                if start is not None:
+                    latents = start.kept(latents, float(self.scheduler.sigmas[index + 1]))
                 self._guess = (latents, clean)
                 if callback_on_step_end is not None:
                     answer = callback_on_step_end(self, index, time, {"latents": latents})
                     latents = answer.get("latents", latents)
                 bar.update()
         self._guess = None
-        return ImagePipelineOutput(images=self._deliver(latents, width, height, output_type))
+        return ImagePipelineOutput(images=self._deliver(latents, width, height, output_type, start))
 
     def preview(self, latents: torch.Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return N × 64 × 64 × 3 uint8, cheap enough for every step.
@@ -307,13 +322,28 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         pictures: torch.Tensor = (pixel_shuffle(latents.float(), PATCH).clamp(-1, 1) + 1) / 2
         return pictures
 
-    def _deliver(self, latents: torch.Tensor, width: int, height: int, output_type: str) -> Any:
+    def _deliver(
+        self, latents: torch.Tensor, width: int, height: int, output_type: str, start: PictureStart | None
+    ) -> Any:
         if output_type == "latent":
             return latents
         pictures = upscale(self._unpack(latents), width, height)
+        pictures = pictures if start is None else start.finished(pictures)
         if output_type == "pt":
             return pictures
         arrays = pictures.permute(0, 2, 3, 1).cpu().numpy()
         if output_type == "np":
             return arrays
         return [Image.fromarray((array * 255).round().astype(np.uint8)) for array in arrays]
+
+
+def _shortened(steps: int, strength: float) -> tuple[float, int]:
+    """Where a drawing from a picture begins, and in how many steps it ends."""
+    if not 0 < strength <= 1:
+        raise ValueError(f"strength must be above 0 and at most 1, not {strength}")
+    return strength, max(1, int(steps * strength))
+
+
+def _each(given: Any, count: int) -> Any:
+    """One picture per drawing, from one or as many; None stays None."""
+    return given if given is None or isinstance(given, list) else [given] * count

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Literal
 
 from classifiers.protocol import Pixels
 from gateway.errors import GatewayError, StageTimeout
@@ -18,13 +19,18 @@ from gateway.ports import GenerationEvent, GenerationRequest
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
-    """What requests must share to be drawn in one forward pass."""
+    """What requests must share to be drawn in one forward pass.
+
+    `begins_with` says what the drawing starts from: noise, a picture, or a picture with a mask.
+    """
 
     width: int
     height: int
     steps: int
     guidance_scale: float | None
     has_negative: bool
+    begins_with: Literal["noise", "image", "mask"] = "noise"
+    strength: float | None = None
     extra: Hashable = None
 
 

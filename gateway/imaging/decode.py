@@ -13,13 +13,14 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from classifiers.protocol import Pixels
+from classifiers.protocol import Mask, Pixels
 from gateway.imaging.structure import excess
 from gateway.imaging.workers import PixelWorkers, shared_workers
 
@@ -30,6 +31,7 @@ _MALFORMED: Final = (
     AttributeError, OverflowError, ZeroDivisionError, NotImplementedError, MemoryError,
     Warning,  # where warnings are errors: Pillow warns of corrupt EXIF
 )  # fmt: skip
+T = TypeVar("T")
 _PNG_END: Final = b"IEND\xaeB`\x82"
 _WIDE_GREY: Final = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
 
@@ -64,9 +66,25 @@ async def decode(
         ImageRefused: too large, not allowed, malformed, animated, or slower than `limits.timeout_s`.
         Overloaded: too many pictures wait already.
     """
-    limits = limits or DecodeLimits()
+    return await _off_loop(content, limits or DecodeLimits(), _as_rgb, workers)
+
+
+async def decode_mask(
+    content: bytes, limits: DecodeLimits | None = None, *, workers: PixelWorkers | None = None
+) -> Mask:
+    """Return where a picture is wholly transparent, H × W bool. Raises as `decode`.
+
+    Raises:
+        ImageRefused: as `decode`, or the picture has no transparency at all.
+    """
+    return await _off_loop(content, limits or DecodeLimits(), _transparent, workers)
+
+
+async def _off_loop(
+    content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T], workers: PixelWorkers | None
+) -> T:
     _check_bytes(content, limits)
-    work = functools.partial(decode_blocking, content, limits)
+    work = functools.partial(_read, content, limits, finish)
     try:
         return await (workers or shared_workers()).run(work, timeout_s=limits.timeout_s)
     except TimeoutError as error:
@@ -81,6 +99,10 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
     """
     limits = limits or DecodeLimits()
     _check_bytes(content, limits)
+    return _read(content, limits, _as_rgb)
+
+
+def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T]) -> T:
     _bombs_are_errors()
     try:
         # 1 the header alone: format and size
@@ -90,7 +112,7 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
             # 3 all of the data
             _check_end(image, content)
             image.load()
-            return _as_rgb(ImageOps.exif_transpose(image))
+            return finish(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise ImageRefused(f"the bytes are none of {', '.join(sorted(limits.formats))}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -141,6 +163,13 @@ def _as_rgb(image: Image.Image) -> Pixels:
         image = Image.new("RGB", layer.size, (255, 255, 255))
         image.paste(layer, mask=layer.getchannel("A"))
     return np.array(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+
+
+def _transparent(image: Image.Image) -> Mask:
+    if not image.has_transparency_data:
+        raise ImageRefused("the picture has no transparency, so it masks nothing")
+    mask: Mask = np.asarray(image.convert("RGBA").getchannel("A")) == 0
+    return mask
 
 
 @functools.cache

@@ -28,7 +28,9 @@ CARD = GeneratorCard(
     default_size=(64, 64),
     sizes=((64, 64), (128, 128)),
     max_steps=50,
-    parameters=frozenset({"seed", "steps", "guidance_scale", "preview", "negative_prompt"}),
+    parameters=frozenset(
+        {"seed", "steps", "guidance_scale", "preview", "negative_prompt", "image", "mask", "strength"}
+    ),
 )
 PLAIN_CARD = replace(CARD, name="plain", parameters=frozenset(), sizes=(), max_pixels=256 * 256)
 

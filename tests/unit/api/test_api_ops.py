@@ -132,7 +132,8 @@ async def test_the_schema_tells_every_route(client: httpx.AsyncClient) -> None:
     """/openapi.json names all routes, the bodies that they read themselves, and no status that never is."""
     schema = (await client.get("/openapi.json")).json()
     assert set(schema["paths"]) == {
-        PATH, "/v1/images/files/{name}", "/v1/moderations", "/v1/models", "/v1/models/{model}",
+        PATH, "/v1/images/edits", "/v1/images/variations", "/v1/images/files/{name}",
+        "/v1/moderations", "/v1/models", "/v1/models/{model}",
         "/v1/audit/records", "/v1/audit/records/{record_id}", "/v1/audit/checkpoint",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip

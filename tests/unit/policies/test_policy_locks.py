@@ -38,7 +38,7 @@ def lax(*categories: str) -> Policy:
 
 
 def action(policy: Policy, stage: Stage, **scores: float) -> Action:
-    source = "eyes" if stage is Stage.IMAGE else "text"
+    source = "eyes" if stage in (Stage.IMAGE, Stage.INPUT_IMAGE) else "text"
     signals = (
         Signal(slug.replace("__", "/").replace("_", "-"), s, source, "r") for slug, s in scores.items()
     )
