@@ -119,7 +119,8 @@ async def test_a_policy_that_skips_pictures_looks_at_none(tmp_path: Path) -> Non
 
 
 async def test_a_picture_and_a_prompt_meet_the_locks_together(tmp_path: Path) -> None:
-    """What the picture showed counts for the locked rules at the prompt, at its rewrite and at the drawing."""
+    """What the picture showed counts for the locked rules at the prompt, its rewrite and the drawing."""
+
     def sexual_a_little(_batch: Any, answers: Any) -> Any:
         return [
             [dataclasses.replace(s, score=0.4 if s.category == "sexual" else s.score) for s in one]
@@ -134,5 +135,6 @@ async def test_a_picture_and_a_prompt_meet_the_locks_together(tmp_path: Path) ->
         stages = [record["stage"] for record in scripted.trail("r1")]
     assert answer.status_code == 200
     assert dict(zip(stages, carried, strict=True)) == {
-        "input-image": 0, "prompt": 1, "rewrite": 0, "prompt-recheck": 1, "generate": 0, "image": 1, "outcome": 0,
+        "input-image": 0, "prompt": 1, "rewrite": 0, "prompt-recheck": 1, "generate": 0, "image": 1,
+        "outcome": 0,
     }  # fmt: skip
