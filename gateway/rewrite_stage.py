@@ -107,7 +107,7 @@ class RewriteStage:
             ClassifierUnavailable, StageTimeout: a mended prompt could not be judged.
         """
         rewriter = self._rewriter
-        off = rewriter is None or not request.rewrite or policy.rewrite.mode == "off"
+        off = rewriter is None or not request.rewrite or policy.rewrite.mode == "off" or not request.prompt
         if decision.action is Action.REWRITE:
             if rewriter is None or off:
                 return _failed(request, decision, policy.rewrite, RewriteFault.OFF)
@@ -132,11 +132,7 @@ class RewriteStage:
                     break  # no cut is possible: the fault of what was tried before it stands
                 fault = attempt.fault or RewriteFault.FAILED
                 continue
-            last = require_measured(
-                await self._judge.text(
-                    attempt.rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK
-                )
-            )
+            last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
             if last.action is Action.ALLOW:
                 trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
                 return Settled(last, Action.ALLOW, attempt.rewritten, trace)
@@ -155,13 +151,18 @@ class RewriteStage:
         first = _Work(request.prompt, decision)
         attempt = await self._attempt(rewriter, asked, first, policy.rewrite, trail)
         if attempt.rewritten is not None and attempt.drift is not None:
-            found = await self._judge.text(
-                attempt.rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK
-            )
+            found = await self._recheck(attempt.rewritten, decision, policy, trail)
             if found.action is Action.ALLOW:
                 trace = _trace(first, rewriter, attempt.rewritten, attempt.drift)
                 return Settled(found, Action.ALLOW, attempt.rewritten, replace(trace, mode=asked.mode))
         return Settled(decision, Action.ALLOW, request.prompt)
+
+    async def _recheck(self, rewritten: str, first: Decision, policy: Policy, trail: Trail) -> Decision:
+        """Judge a rewrite; what else the request brought still counts for the locked rules."""
+        carried = first.findings.carried
+        return await self._judge.text(
+            rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK, carried=carried
+        )
 
     async def _attempt(
         self, rewriter: Rewriter, asked: RewriteRequest, first: _Work, plan: RewritePlan, trail: Trail
