@@ -89,7 +89,7 @@ class Pipeline:
         prompt = settled.prompt
 
         # 3. Draw; whoever listens gets progress and previews that were judged.
-        carried = carried_from(settled.decision.findings, carried_from(decision.findings))
+        carried = carried_from(settled.decision.findings, carried_from(given.decision.findings))
         previews = Previews(self._judge, request, policy, trail, emit, carried) if emit else None
         pictures = await self._drawing.run(request, prompt, trail, previews)
 
