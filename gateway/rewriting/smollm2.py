@@ -37,7 +37,7 @@ class SmolLm2Options(ChatOptions):
     """Options of `smollm2`: those of every chat rewriter, the adapter, and where made copies lie."""
 
     strategy: Strategy = Field(
-        Strategy.CUT,
+        Strategy.TUNED,
         description="Ask the `tuned` model, `cut` by rule first, or `instruct` the untuned one.",
     )
     max_new_tokens: int = Field(160, ge=1, le=512, description="Longest answer, tokens.")
