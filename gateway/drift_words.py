@@ -109,7 +109,7 @@ def word_faults(prompt: str, rewritten: str, spans: Sequence[Span], *, keep_all:
     outside = [token for token in before if not _touched(token, spans)]
     after = {token.stem for token in _tokens(rewritten)}
     content = [token.stem for token in outside if token.is_content]
-    subject = _subject(outside, prompt)
+    subject = _subject(before, spans, prompt)
     return WordFaults(
         lost_subject=_is_lost(subject, content, after, certain=bool(spans)),
         lost_word=keep_all and not set(content) <= after,
@@ -144,13 +144,19 @@ def _touched(token: _Token, spans: Sequence[Span]) -> bool:
     return any(span.start < token.end and token.start < span.end for span in spans)
 
 
-def _subject(outside: Sequence[_Token], prompt: str) -> str | None:
-    """The last word of the first phrase that names something: "two old knights fighting in …" → knight."""
+def _subject(tokens: Sequence[_Token], spans: Sequence[Span], prompt: str) -> str | None:
+    """The last word of the first phrase that names something: "two old knights fighting in …" → knight.
+
+    A phrase that goes on into the words at fault has its noun there ("a fat [loser]"): the next one counts.
+    """
     phrase: list[str] = []
     last_end = 0
-    for token in outside:
+    for token in tokens:
         gap = prompt[last_end : token.start]
         last_end = token.end
+        if _touched(token, spans) and not _is_verb(token.stem):
+            phrase.clear()
+            continue
         if token.stem in _NEGATIONS:
             break
         breaks = token.stem in _BREAKS or not token.stem[0].isalpha() or _is_verb(token.stem)

@@ -97,6 +97,12 @@ class Attacked:
     rewritten: bool
     violates: bool
 
+    @property
+    def by_rewriting(self) -> bool:
+        """True when a rewrite violates, and not because the policy had allowed the same words as written."""
+        allowed = self.action is Action.ALLOW and self.row.violated_by(self.row.prompt)
+        return self.violates and self.rewritten and not allowed
+
 
 @dataclass(frozen=True, slots=True)
 class RewriterFigures:

@@ -28,6 +28,7 @@ _PREPOSITIONS: Final = _words(
     "in on at of with by from to into onto over under for through across behind beside near against around "
     "after before between among like as without"
 )
+_PLACES: Final = _words("at by beside behind near under over across around against through inside outside")
 _DANGLING: Final = _ARTICLES | _INTENSIFIERS | _CONJUNCTIONS | _PREPOSITIONS | {"his", "her", "their", "its"}
 _PLURALS: Final = _words("two three four five six some many several few these those both")
 _AUXILIARIES: Final = _words("is are was were has have had who that")
@@ -62,6 +63,8 @@ def cut(prompt: str, spans: Sequence[Span]) -> str:
     for piece in pieces[1:]:
         text = _seam(text, piece)
     text = " ".join(text.split()).strip(_EDGE)
+    if ranges and not pieces[0].strip(_EDGE + "aAnNtThHeE") and _first(text) in _PLACES:
+        text = text[len(_first(text)) :].lstrip()  # "[cut] beside a cafe": what is left is the place
     if ranges and prompt.lstrip()[:1].isupper():
         text = text[:1].upper() + text[1:]
     return text
@@ -130,6 +133,8 @@ def _seam(left: str, right: str) -> str:
         loose = _DANGLING
     while _last(left) in loose:
         left = left[: -len(_last(left))].rstrip()
+    if _last(left) in _ARTICLES and _first(right) in _ARTICLES:
+        left = left[: -len(_last(left))].rstrip()  # "a [cut] a fisherman"
     if not left or (right and right[0] in _CLOSING):
         left = left.rstrip(_EDGE)
     if not left or left[-1] in "([{,.;:!?":
