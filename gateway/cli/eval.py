@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import eval_rewrite, eval_text, eval_tune
+from gateway.cli import eval_images, eval_rewrite, eval_text, eval_tune
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,3 +13,4 @@ app = typer.Typer(
 app.command("text")(eval_text.text)
 app.command("tune")(eval_tune.tune)
 app.command("rewrite")(eval_rewrite.rewrite)
+app.command("images-safety")(eval_images.images_safety)

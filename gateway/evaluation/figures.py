@@ -9,12 +9,40 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from classifiers.taxonomy import is_within
 from gateway.evaluation.measure import Candidate, Measured
 from gateway.evaluation.metrics import Ranking, Rate, ranking
-from gateway.evaluation.prompts import LabelledPrompt
+
+
+class Labelled(Protocol):
+    """A prompt or a picture and what is known of it; see `gateway.evaluation.prompts`."""
+
+    @property
+    def dataset(self) -> str:
+        """The set it came from."""
+        ...
+
+    @property
+    def slice(self) -> str:
+        """A part of the set, or nothing."""
+        ...
+
+    @property
+    def pair(self) -> str:
+        """What the two sides of a contrast pair share, or nothing."""
+        ...
+
+    @property
+    def violates(self) -> bool | None:
+        """Whether it violates any category, None when nobody said."""
+        ...
+
+    def label(self, category: str) -> bool | None:
+        """Whether it violates the category, None when nobody said."""
+        ...
+
 
 ANY: Final = "any"
 PAIR_RECALLS: Final = (0.6, 0.8)
@@ -82,7 +110,7 @@ class Figures:
 
 def figures(
     candidate: Candidate,
-    prompts: Sequence[LabelledPrompt],
+    prompts: Sequence[Labelled],
     measured: Sequence[Measured],
     categories: Sequence[str],
     *,
@@ -111,7 +139,7 @@ def figures(
     )
 
 
-def flagged(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> Flagged:
+def flagged(seen: Sequence[tuple[Labelled, Measured]]) -> Flagged:
     """Return the flagged rates of the violating and of the harmless prompts."""
     return Flagged(
         Rate.of(m.flagged for p, m in seen if p.violates is True),
@@ -129,9 +157,7 @@ def evasion_figures(
     return EvasionFigures(after, points, is_encoding)
 
 
-def pair_figures(
-    seen: Sequence[tuple[LabelledPrompt, Measured]], categories: Sequence[str]
-) -> PairFigures | None:
+def pair_figures(seen: Sequence[tuple[Labelled, Measured]], categories: Sequence[str]) -> PairFigures | None:
     """Return the figures of the contrast pairs, or None when there is no whole pair.
 
     A side scores what it scores highest in any of the categories.
@@ -157,12 +183,12 @@ def pair_figures(
     )
 
 
-def _ranking(seen: Sequence[tuple[LabelledPrompt, Measured]], category: str) -> Ranking:
+def _ranking(seen: Sequence[tuple[Labelled, Measured]], category: str) -> Ranking:
     known = [(label, m.score(category)) for p, m in seen if (label := p.label(category)) is not None]
     return ranking([label for label, _ in known], [score for _, score in known])
 
 
-def _slices(seen: Sequence[tuple[LabelledPrompt, Measured]]) -> dict[str, Rate]:
+def _slices(seen: Sequence[tuple[Labelled, Measured]]) -> dict[str, Rate]:
     names = dict.fromkeys(p.slice for p, _ in seen)
     return {
         name: Rate.of(m.flagged is p.violates for p, m in seen if p.slice == name and p.violates is not None)

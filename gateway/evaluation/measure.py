@@ -1,6 +1,6 @@
-"""Texts through the gate's own judge, and what each candidate makes of the findings.
+"""Texts and pictures through the gate's own judge, and what each candidate makes of the findings.
 
-Duty: one pass of every text through `gateway.judge` (views, batchers, findings), asked of all classifiers at
+Duty: one pass of every item through `gateway.judge` (views, batchers, findings), asked of all classifiers at
 once; then, for each candidate, the scores of its classifiers alone and the policy's decision on them. Nothing
 goes on record: a measurement decides about nobody.
 """
@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
+from classifiers.protocol import Pixels
 from classifiers.signals import Findings
 from classifiers.taxonomy import is_within
 from gateway.audit.record import new_id
@@ -22,7 +23,7 @@ from gateway.judge import Judge, Measurer
 from gateway.ports import Receipt, RecordDraft
 from gateway.requests import Caller
 from gateway.trail import Trail
-from policies.decision import Action, Stage
+from policies.decision import Action, Decision, Stage
 from policies.policy import ClassifierUse, Policy, StagePlan
 
 _TIMEOUT_MS: Final = 600_000
@@ -32,17 +33,32 @@ _AT_ONCE: Final = 32
 
 
 class Placed(Protocol):
-    """A text with the place it came from, for messages."""
+    """An item with the place it came from, for messages."""
+
+    @property
+    def place(self) -> str:
+        """File, and line where it has one."""
+        ...
+
+
+class PlacedText(Placed, Protocol):
+    """A text to measure."""
 
     @property
     def text(self) -> str:
         """What is measured."""
         ...
 
-    @property
-    def place(self) -> str:
-        """File and line."""
+
+class PlacedPicture(Placed, Protocol):
+    """A picture to measure."""
+
+    def pixels(self) -> Pixels:
+        """What is measured, read when it is asked for. Raises ConfigurationError when it can't be."""
         ...
+
+
+PlacedT = TypeVar("PlacedT", bound=Placed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +106,41 @@ class Unrecorded:
         """There is nothing to close."""
 
 
-class Bench:
-    """A judge over these classifiers, and a policy to read its findings by."""
+class StageBench(Generic[PlacedT]):
+    """A judge over these classifiers at one stage, and a policy to read its findings by."""
+
+    stage: ClassVar[Stage]
 
     def __init__(self, measurers: Mapping[str, Measurer], policy: Policy) -> None:
         self._judge = Judge(measurers)
         self._policy = policy
-        self._asks_all = _asking(policy, tuple(measurers))
+        self._asks_all = _asking(policy, tuple(measurers), self.stage)
 
     async def findings(
-        self, prompts: Sequence[Placed], on_done: Callable[[], None] = lambda: None
+        self, items: Sequence[PlacedT], on_done: Callable[[], None] = lambda: None
     ) -> list[Findings]:
-        """Return each text's findings, in order, with the signals of every view and classifier.
+        """Return each item's findings, in order, with the signals of every view and classifier.
 
         Raises:
-            ConfigurationError: a text has no readable form, or a classifier gave no measurement.
+            ConfigurationError: an item can't be read, or a classifier gave no measurement.
         """
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(prompt: Placed) -> Findings:
+        async def one(item: PlacedT) -> Findings:
             async with slots:
-                found = await self._one(prompt)
+                found = await self._one(item)
             on_done()
             return found
 
-        return list(await all_or_none([one(prompt) for prompt in prompts]))
+        return list(await all_or_none([one(item) for item in items]))
 
-    async def _one(self, prompt: Placed) -> Findings:
+    async def _judged(self, item: PlacedT, trail: Trail) -> Decision:
+        raise NotImplementedError
+
+    async def _one(self, prompt: PlacedT) -> Findings:
         trail = Trail(Unrecorded(), request_id=new_id(), caller=Caller(actor="eval"), surface="eval")
         try:
-            decision = await self._judge.text(prompt.text, policy=self._asks_all, trail=trail)
+            decision = await self._judged(prompt, trail)
         except RequestInvalid as error:
             raise ConfigurationError(f"{prompt.place}: {error.message}") from error
         for failure in decision.findings.failures:
@@ -132,7 +153,7 @@ class Bench:
 
     def reading(self, candidate: Candidate) -> Callable[[Findings], Measured]:
         """Return what turns findings into one candidate's measurement."""
-        policy = _asking(self._policy, candidate.classifiers)
+        policy = _asking(self._policy, candidate.classifiers, self.stage)
         mine = frozenset(candidate.classifiers)
 
         def read(findings: Findings) -> Measured:
@@ -140,20 +161,39 @@ class Bench:
             scores: dict[str, float] = {}
             for signal in signals:
                 scores[signal.category] = max(scores.get(signal.category, 0.0), signal.score)
-            decision = policy.decide(Stage.PROMPT, Findings(signals, (), candidate.classifiers), new_id())
+            decision = policy.decide(self.stage, Findings(signals, (), candidate.classifiers), new_id())
             return Measured(scores, decision.action)
 
         return read
 
 
-def _asking(policy: Policy, classifiers: tuple[str, ...]) -> Policy:
+class Bench(StageBench[PlacedText]):
+    """The bench of texts: every view, at the prompt stage."""
+
+    stage = Stage.PROMPT
+
+    async def _judged(self, item: PlacedText, trail: Trail) -> Decision:
+        return await self._judge.text(item.text, policy=self._asks_all, trail=trail)
+
+
+class PictureBench(StageBench[PlacedPicture]):
+    """The bench of pictures, at the image stage."""
+
+    stage = Stage.IMAGE
+
+    async def _judged(self, item: PlacedPicture, trail: Trail) -> Decision:
+        pixels = await asyncio.to_thread(item.pixels)
+        return await self._judge.picture(pixels, policy=self._asks_all, trail=trail, index=0)
+
+
+def _asking(policy: Policy, classifiers: tuple[str, ...], stage: Stage) -> Policy:
     """The policy's rules and bands over other classifiers than it plans, each of them required."""
-    if Stage.PROMPT not in policy.stages:
-        raise ConfigurationError(f"policy {policy.ref.name} judges no prompts; name another one")
+    if stage not in policy.stages:
+        raise ConfigurationError(f"policy {policy.ref.name} judges no {stage.value}s; name another one")
     uses = tuple(ClassifierUse(name, _TIMEOUT_MS, "block") for name in classifiers)
-    stage = replace(policy.stages[Stage.PROMPT], planned=classifiers, tolerated=frozenset())
+    asked = replace(policy.stages[stage], planned=classifiers, tolerated=frozenset())
     return replace(
         policy,
-        plans={**policy.plans, Stage.PROMPT: StagePlan(uses)},
-        stages={**policy.stages, Stage.PROMPT: stage},
+        plans={**policy.plans, stage: StagePlan(uses)},
+        stages={**policy.stages, stage: asked},
     )

@@ -22,7 +22,7 @@ def curves_png(evaluation: Evaluation, kind: Literal["precision_recall", "roc"])
     ranked = [f.rankings for f in evaluation.candidates]
     wanted = [c for c in ("any", *evaluation.categories) if any(c in r and r[c].roc for r in ranked)]
     rows = max(1, math.ceil(len(wanted) / _COLUMNS))
-    figure = _figure(4 * _COLUMNS, 3.6 * rows)
+    figure = new_figure(4 * _COLUMNS, 3.6 * rows)
     for place, category in enumerate(wanted, start=1):
         axes = figure.add_subplot(rows, _COLUMNS, place)
         for figures in evaluation.candidates:
@@ -34,14 +34,14 @@ def curves_png(evaluation: Evaluation, kind: Literal["precision_recall", "roc"])
         axes.legend(fontsize=7)
     if not wanted:
         figure.text(0.5, 0.5, "no category has both violating and harmless prompts", ha="center")
-    return _png(figure)
+    return png_of(figure)
 
 
 def evasions_png(evaluation: Evaluation) -> bytes:
     """Return a bar an evasion and candidate: recall of the same violating prompts, in percent."""
     told = [f for f in evaluation.candidates if f.evasions]
     names = list(told[0].evasions)
-    figure = _figure(12, 4.5)
+    figure = new_figure(12, 4.5)
     axes = figure.add_subplot()
     width = 0.8 / len(told)
     for at, figures in enumerate(told):
@@ -51,16 +51,18 @@ def evasions_png(evaluation: Evaluation) -> bytes:
     axes.set_xticks([place + 0.4 - width / 2 for place in range(len(names))], names, rotation=20)
     axes.set(ylabel="recall, %", ylim=(0, 100))
     axes.legend(fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, drawn off screen."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _png(figure: Any) -> bytes:
+def png_of(figure: Any) -> bytes:
+    """The figure as PNG bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_DPI, metadata={"Software": "imagegate"})
     return content.getvalue()

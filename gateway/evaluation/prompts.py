@@ -106,7 +106,7 @@ def _path(name: str) -> Path:
 
 def _labelled(path: Path, name: str) -> list[LabelledPrompt]:
     rows = _rows(path)
-    prompts = [_prompt(row, name, line) for line, row in rows]
+    prompts = [labelled_row(row, name, line) for line, row in rows]
     if not prompts:
         raise ConfigurationError(f"{name}: the file holds no prompt")
     return prompts
@@ -127,14 +127,15 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     if path.suffix == ".csv":
         return _csv_rows(path)
     if path.suffix in (".jsonl", ".ndjson"):
-        return _json_rows(path)
+        return json_rows(path)
     raise ConfigurationError(
         f"{path}: not a form of prompt set; give .jsonl or .csv with labels, one of the built-in "
         f"{', '.join(BUILT_IN)}, or a plain list of harmless prompts by --benign"
     )
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield each line's number and object. Raises ConfigurationError with file and line."""
     for number, line in enumerate(_read(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -172,7 +173,8 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"{path}: the file can't be read: {error.strerror}") from error
 
 
-def _prompt(row: Mapping[str, Any], dataset: str, line: int) -> LabelledPrompt:
+def labelled_row(row: Mapping[str, Any], dataset: str, line: int) -> LabelledPrompt:
+    """Return a row's text and labels. Raises ConfigurationError with file and line."""
     place = f"{dataset}:{line}"
     marks = row.get("labels")
     nested = marks if isinstance(marks, dict) else {}

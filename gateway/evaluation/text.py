@@ -103,11 +103,11 @@ async def evaluate_text(
     return Evaluation(run.policy.ref, cards, counts, tuple(categories), len(evaded), tuple(told))
 
 
-def candidates_of(run: Run) -> list[Candidate]:
+def candidates_of(run: Run, stage: Stage = Stage.PROMPT) -> list[Candidate]:
     """Return each compared classifier alone, then the policy with all the classifiers that it plans."""
     cards = {name: classifier.card for name, classifier in run.classifiers.items()}
     alone = [Candidate(name, (name,), cards[name].categories) for name in run.compared]
-    planned = tuple(use.name for use in run.policy.plan(Stage.PROMPT).classifiers)
+    planned = tuple(use.name for use in run.policy.plan(stage).classifiers)
     covered = frozenset(slug for name in planned for slug in cards[name].categories)
     return [*alone, Candidate(f"policy {run.policy.ref.name}", planned, covered)]
 

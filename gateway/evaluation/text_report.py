@@ -15,7 +15,7 @@ from gateway.evaluation.text import Evaluation
 from gateway.evaluation.text_views import evaluation_view
 
 NOT_MEASURED: Final = "–"
-_HOW_TO_READ: Final = (
+HOW_TO_READ: Final = (
     "Flagged means that the policy does anything but allow; a classifier's column is the policy's rules over "
     "that classifier alone. Intervals are Wilson's, 95 %."
 )
@@ -53,12 +53,12 @@ def markdown(evaluation: Evaluation, command: str, plots: Sequence[str]) -> str:
     parts = [
         "# Text evaluation",
         f"```\n{command}\n```",
-        f"Policy `{evaluation.policy.name}`, revision `{evaluation.policy.revision[:16]}`. {_HOW_TO_READ}",
-        _models(evaluation),
+        f"Policy `{evaluation.policy.name}`, revision `{evaluation.policy.revision[:16]}`. {HOW_TO_READ}",
+        models(evaluation),
     ]
     names = [figures.candidate.name for figures in evaluation.candidates]
     for title, rows in sections(evaluation):
-        parts += [f"## {title}", _table(names, rows)]
+        parts += [f"## {title}", markdown_table(names, rows)]
     parts += [f"![{name.removesuffix('.png')}]({name})" for name in plots]
     return "\n\n".join(parts) + "\n"
 
@@ -84,13 +84,15 @@ def sections(evaluation: Evaluation) -> list[tuple[str, list[Row]]]:
     return [(title, rows) for title, rows in made if rows]
 
 
-def _table(names: Sequence[str], rows: Iterable[Row]) -> str:
+def markdown_table(names: Sequence[str], rows: Iterable[Row]) -> str:
+    """A Markdown table with these columns after the label's."""
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     lines += [f"| {label} | " + " | ".join(cells) + " |" for label, cells in rows]
     return "\n".join(lines)
 
 
-def _models(evaluation: Evaluation) -> str:
+def models(evaluation: Evaluation) -> str:
+    """A Markdown table of the classifiers that took part."""
     lines = ["| classifier | kind | revision | weights |", "|---|---|---|---|"]
     for name, card in evaluation.cards.items():
         weights = (card.weights_sha256 or NOT_MEASURED)[:16]
