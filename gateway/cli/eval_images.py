@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from gateway.evaluation.text import OnStep
     from gateway.settings import Settings
 
-SetsArgument = Annotated[
+FoldersArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="FOLDER…",
         help="Folders of harmless pictures, .jsonl files with labels, or photos (scikit-image's).",
         show_default=False,
     ),
@@ -47,7 +46,7 @@ ClassifierOption = Annotated[
 
 
 def images_safety(  # noqa: PLR0917  # typer: parameters are options
-    sets: SetsArgument = None,
+    folders: FoldersArgument = None,
     labelled: LabelledOption = None,
     emoji: EmojiOption = None,
     draw: Annotated[
@@ -86,9 +85,9 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
     from gateway.evaluation.pictures import read_pictures
 
     settings = settings_from(config)
-    run = image_set_up(settings, classifier or (), policy, asked=bool(sets or labelled or emoji or draw))
+    run = image_set_up(settings, classifier or (), policy, asked=bool(folders or labelled or emoji or draw))
     run = replace(run, thorough=not quick)
-    pictures = read_pictures(sets or (), labelled or (), emoji or (), limit)
+    pictures = read_pictures(folders or (), labelled or (), emoji or (), limit)
 
     async def whole(on_step: OnStep) -> ImageEvaluation:
         drawn = await _drawn(settings, draw, on_step) if draw else []
