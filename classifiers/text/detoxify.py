@@ -25,7 +25,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal
-from classifiers.text.sequence_model import Logits, SequenceModel, torch_logits
+from classifiers.text.sequence_model import (
+    BATCH_TOKENS,
+    INT8_BATCH_TOKENS,
+    Logits,
+    SequenceModel,
+    torch_logits,
+)
 from classifiers.text.windows import OnnxEngine
 from classifiers.weights import SUMS, file_sha256, listed_files, load_checkpoint
 
@@ -188,7 +194,15 @@ class DetoxifyClassifier:
             logits = torch_logits(opened.model, options.device or "cpu")
         check_heads(options.model, heads)
         self._columns = [(at, category) for at, head in enumerate(heads) for category in LABELS.get(head, ())]
-        return SequenceModel(logits, config, tokenizer, activation="sigmoid", max_tokens=options.max_tokens)
+        is_int8 = options.converted is not None and options.runtime != "float32"
+        return SequenceModel(
+            logits,
+            config,
+            tokenizer,
+            activation="sigmoid",
+            max_tokens=options.max_tokens,
+            batch_tokens=INT8_BATCH_TOKENS if is_int8 else BATCH_TOKENS,
+        )
 
     def _signals(self, scores: npt.NDArray[np.float32]) -> tuple[Signal, ...]:
         highest: dict[str, float] = {}
