@@ -3,9 +3,10 @@
     python benchmarks/gate.py [--requests 1500] [--rounds 3] [--clients 1,16,64]
 
 Five processes on loopback: an image server that answers at once with one PNG of 64 kB; a plain FastAPI and
-httpx pass-through; a bare ASGI function that hands the bytes on, the floor; the gate with one pattern as its only classifier and a durable log ("without judging");
-and the gate with embedded text judging (`JUDGES`), 30 rules and a durable log. Only their CPU
-time is counted (user + system of the whole process, read from /proc), so the load generator does not matter.
+httpx pass-through; a bare ASGI function that hands the bytes on, the floor; the gate with one pattern as its
+only classifier and a durable log ("without judging"); and the gate with embedded text judging (`JUDGES`), 30
+rules and a durable log. Only their CPU time is counted (user + system of the whole process, read from /proc),
+so the load generator does not matter.
 The ratio to the pass-through of the same run is what travels between machines. Linux only.
 """
 
