@@ -32,7 +32,8 @@ def card(name: str, modality: Modality, categories: frozenset[str]) -> Classifie
 
 
 CARDS = {name: card(name, Modality.TEXT, frozenset([*CATEGORIES, *OWN])) for name in TEXT} | {
-    "opennsfw": card("opennsfw", Modality.IMAGE, frozenset({"sexual"}))
+    "opennsfw": card("opennsfw", Modality.IMAGE, frozenset({"sexual"})),
+    "nsfw-inception": card("nsfw-inception", Modality.IMAGE, frozenset({"sexual"})),
 }
 
 

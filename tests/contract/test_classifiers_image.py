@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from classifiers.image.clip import ClipClassifier
+from classifiers.image.known_images import HashList, KnownImagesClassifier
+from classifiers.image.nsfw_inception import NsfwInceptionClassifier
 from classifiers.image.opennsfw import OpenNsfwClassifier
+from classifiers.image.pdq import pdq
 from classifiers.image.transformers_image import TransformersImageClassifier
 from classifiers.testing import ClassifierContract
 
@@ -51,6 +54,22 @@ class ImageContract(ClassifierContract):
 
     def sample_items(self):
         return PICTURES
+
+
+class TestKnownImages(ImageContract):
+    """A list with one of the sample pictures."""
+
+    def make(self):
+        hashes = HashList(name="n", version="1", hashes={"custom/known": (pdq(PICTURES[1]).hex,)})
+        return KnownImagesClassifier("known", hashes, "0" * 64)
+
+
+@pytest.mark.models
+class TestNsfwInception(ImageContract):
+    """The embedded weights."""
+
+    def make(self):
+        return NsfwInceptionClassifier.from_options("nsfw-inception", {})
 
 
 @pytest.mark.models

@@ -49,7 +49,11 @@ def test_a_red_apple_is_drawn(client: OpenAI) -> None:
     assert moderation["action"] == "allow"
     images = moderation["images"]
     assert isinstance(images, dict)
-    assert (images["total"], images["inspected"], images["classifiers"]) == (1, 1, ["opennsfw"])
+    assert (images["total"], images["inspected"], images["classifiers"]) == (
+        1,
+        1,
+        ["nsfw-inception", "opennsfw"],
+    )
     assert "text-in-picture" in images["uncovered"]
 
 

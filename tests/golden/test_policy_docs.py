@@ -31,6 +31,7 @@ CARDS = {
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
+        made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
     )
 }
 FRAME = """\

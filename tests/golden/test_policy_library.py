@@ -27,6 +27,7 @@ CARDS = {
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
+        made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
     )
 }  # fmt: skip
 FILES = policy_files(LIBRARY)
@@ -69,7 +70,7 @@ def test_strict_is_never_looser_than_the_other_two(category: str, score: float) 
     for name in ("strict", "default", "permissive"):
         for stage, looked in (
             (Stage.PROMPT, ("wordlist", "prototypes", "minor-cues", "language")),
-            (Stage.IMAGE, ("opennsfw",)),
+            (Stage.IMAGE, ("opennsfw", "nsfw-inception")),
         ):
             findings = Findings((Signal(category, score, looked[-1], "r"),), (), looked)
             actions[name, stage] = compiled(name).decide(stage, findings, "d").action

@@ -22,6 +22,7 @@ CARDS = {
         made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
+        made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
     )
 }
 OWN = """
