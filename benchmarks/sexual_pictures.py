@@ -4,8 +4,8 @@
 
 `icons.json` is npm @iconify-json/noto's (400 of its icons, rendered with resvg-py, the extra `training`);
 FOLDER holds pictures such as scikit-image's `skimage/data`; --generated draws by the embedded model from
-harmless prompts. Prints, per set, how many `default` does not allow and each classifier's highest scores; then CPU per
-512 px picture on one thread.
+harmless prompts. Prints, per set, how many `default` does not allow and each classifier's highest scores;
+then CPU per 512 px picture on one thread.
 """
 
 from __future__ import annotations

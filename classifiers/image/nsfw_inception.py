@@ -149,8 +149,7 @@ def fitted(pixels: Pixels) -> npt.NDArray[np.float32]:
     down, across = down[:, None, None], across[None, :, None]
     upper = _mixed(pixels[above][:, left], pixels[above][:, right], across)
     lower = _mixed(pixels[below][:, left], pixels[below][:, right], across)
-    sized: npt.NDArray[np.float32] = (upper + (lower - upper) * down) / np.float32(255)
-    return sized
+    return np.asarray((upper + (lower - upper) * down) / np.float32(255), dtype=np.float32)
 
 
 def _mixed(first: Pixels, second: Pixels, share: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

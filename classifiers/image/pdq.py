@@ -67,7 +67,8 @@ def _sampled(luma: _Floats) -> _Floats:
     for _ in range(_PASSES):
         luma = _box(_box(luma, 1), 0)
     rows, columns = (((np.arange(_SMALL) + 0.5) * side / _SMALL).astype(int) for side in luma.shape)
-    return luma[rows][:, columns]
+    sampled: _Floats = luma[rows][:, columns]
+    return sampled
 
 
 def _box(values: _Floats, axis: int) -> _Floats:
