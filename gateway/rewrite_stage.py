@@ -3,7 +3,7 @@
 The order is the safety:
   1. only a prompt whose action was `rewrite` is mended; `block` and `hold` pass through unchanged
   2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
-  3. every rewrite is judged by the same policy, and only what that allows is used
+  3. every rewrite is judged by the same policy, whole and in its parts, and only what that allows is used
   4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
 An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
 enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
@@ -26,6 +26,7 @@ from gateway.ports import ModelIdentity, RewriteMode, Rewriter, RewriteRequest
 from gateway.record_fields import RewriteAttempt
 from gateway.requests import ImageRequest
 from gateway.rewrite_faults import Malformed, RewriteFault, one_bounded_line, reason_of
+from gateway.sentences import parts_of
 from gateway.trail import Trail
 from policies.decision import Action, Decision, Stage
 from policies.policy import Policy, RewritePlan
@@ -158,11 +159,21 @@ class RewriteStage:
         return Settled(decision, Action.ALLOW, request.prompt)
 
     async def _recheck(self, rewritten: str, first: Decision, policy: Policy, trail: Trail) -> Decision:
-        """Judge a rewrite; what else the request brought still counts for the locked rules."""
+        """Judge a rewrite, then each of its parts; the first decision that does not allow is the answer.
+
+        What else the request brought still counts for the locked rules.
+        """
         carried = first.findings.carried
-        return await self._judge.text(
-            rewritten, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK, carried=carried
-        )
+        whole = None
+        for text in (rewritten, *parts_of(rewritten)):
+            found = await self._judge.text(
+                text, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK, carried=carried
+            )
+            whole = whole or found
+            if found.action is not Action.ALLOW:
+                return found
+        assert whole is not None
+        return whole
 
     async def _attempt(
         self, rewriter: Rewriter, asked: RewriteRequest, first: _Work, plan: RewritePlan, trail: Trail

@@ -28,7 +28,9 @@ _PREPOSITIONS: Final = _words(
     "in on at of with by from to into onto over under for through across behind beside near against around "
     "after before between among like as without"
 )
-_PLACES: Final = _words("at by beside behind near under over across around against through inside outside")
+_PLACES: Final = _words(
+    "at by with beside behind near under over across around against through inside outside"
+)
 _DANGLING: Final = _ARTICLES | _INTENSIFIERS | _CONJUNCTIONS | _PREPOSITIONS | {"his", "her", "their", "its"}
 _PLURALS: Final = _words("two three four five six some many several few these those both")
 _AUXILIARIES: Final = _words("is are was were has have had who that")

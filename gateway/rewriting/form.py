@@ -22,6 +22,8 @@ _REFUSAL: Final = re.compile(
     re.IGNORECASE,
 )
 _MARKUP: Final = re.compile(r"<\||\|>|</?\w+>|\[/?INST\]|```")
+_WORD: Final = re.compile(r"\w+")
+_ECHO_WORDS: Final = 4
 _QUOTES: Final = "\"'`“”‘’«»„"
 
 
@@ -47,6 +49,29 @@ def one_line(text: str, *, max_chars: int) -> str:
     if _REFUSAL.match(line):
         raise RewriteFailed("the rewriter refused instead of rewriting")
     return line
+
+
+def refuse_echo(line: str, *, instruction: str, prompt: str) -> str:
+    """Return the line, unless it repeats the instruction: a code or number of it, or four words in a row.
+
+    What the prompt holds itself is no echo.
+
+    Raises:
+        RewriteFailed: the instruction leaks. The message never holds the text.
+    """
+    own, asked, said = _words(instruction), _words(prompt), _words(line)
+    codes = {word for word in own if any(char.isdigit() for char in word)} - set(asked)
+    if codes & set(said) or _runs(said) & (_runs(own) - _runs(asked)):
+        raise RewriteFailed("the rewriter repeated its instruction")
+    return line
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _runs(words: list[str]) -> set[tuple[str, ...]]:
+    return {tuple(words[at : at + _ECHO_WORDS]) for at in range(len(words) - _ECHO_WORDS + 1)}
 
 
 def _unquoted(line: str) -> str:

@@ -18,7 +18,7 @@ import orjson
 from gateway.adapter_options import parse_options
 from gateway.errors import ConfigurationError, GatewayError, Overloaded, RewriteFailed, StageTimeout
 from gateway.ports import ModelIdentity, RewriteMode, RewriteRequest
-from gateway.rewriting.form import one_line
+from gateway.rewriting.form import one_line, refuse_echo
 from gateway.rewriting.openai_chat_options import OpenAIChatOptions
 
 _CHUNK_BYTES: Final = 1 << 14
@@ -120,7 +120,8 @@ class OpenAIChatRewriter:
             raise StageTimeout(
                 f"the chat server did not answer within {self._options.timeout_s:g} s"
             ) from error
-        return one_line(_prompt_of(body), max_chars=self._options.max_chars)
+        line = one_line(_prompt_of(body), max_chars=self._options.max_chars)
+        return refuse_echo(line, instruction=self._system, prompt=request.prompt)
 
     def _body(self, request: RewriteRequest) -> dict[str, Any]:
         task: dict[str, Any] = {"task": "enrich", "prompt": request.prompt}

@@ -18,7 +18,7 @@ from gateway.errors import GatewayError, RewriteFailed
 from gateway.ports import ModelIdentity, RewriteRequest
 from gateway.rewriting.chat_engine import ChatEngine, Engine, EngineSettings
 from gateway.rewriting.chat_tokens import EncodedTask
-from gateway.rewriting.form import one_line
+from gateway.rewriting.form import one_line, refuse_echo
 from gateway.rewriting.llama_engine import LlamaEngine
 from gateway.rewriting.options import ChatOptions, TransformersChatOptions
 from gateway.rewriting.source import RewriterWeights, from_hub_or_folder
@@ -99,7 +99,9 @@ class TransformersChatRewriter:
             raise RewriteFailed(f"prompts over {self._options.max_prompt_chars} characters are not rewritten")
         task = self._planner.plan(request)
         answer = task if isinstance(task, str) else await self._worker.submit(task)
-        return one_line(answer, max_chars=self._options.max_chars)
+        line = one_line(answer, max_chars=self._options.max_chars)
+        systems = " ".join(frame.system for frame in self._frames.values())
+        return refuse_echo(line, instruction=systems, prompt=request.prompt)
 
     async def close(self) -> None:
         """Finish what waits and end the worker; idempotent."""

@@ -141,6 +141,7 @@ FAILURES = {
     "two lines": (lambda _: said("an old\ncar"), RewriteFailed),
     "too long": (lambda _: said("car " * 500), RewriteFailed),
     "endless": (lambda _: web.Response(body=b" " * 200_000), RewriteFailed),
+    "instruction": (lambda asked: said(asked["messages"][0]["content"][:60]), RewriteFailed),
     "refusal": (lambda _: said("I'm sorry, but I can't"), RewriteFailed),
 }
 

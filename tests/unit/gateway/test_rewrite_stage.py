@@ -74,6 +74,7 @@ FAULTS: dict[str, tuple[Callable[[RewriteRequest], Any], RewriteFault]] = {
     "other language": (lambda _: "a zebra, das ist ein Bild der Savanne", RewriteFault.OTHER_LANGUAGE),
     "still offending": (lambda _: "a rude striped zebra", RewriteFault.OFFENDS),
     "worse": (lambda _: "a violent zebra on the grass", RewriteFault.OFFENDS),
+    "offending part": (lambda _: "a zebra on the green grass. a rude one", RewriteFault.OFFENDS),
     "drifted": (lambda _: "grass grass grass", RewriteFault.DRIFTED),
     "lost subject": (lambda _: "some grass", RewriteFault.DRIFTED),
     "added person": (lambda _: "a zebra on the green grass, a child", RewriteFault.DRIFTED),

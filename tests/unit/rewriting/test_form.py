@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import RewriteFailed
-from gateway.rewriting.form import one_line
+from gateway.rewriting.form import one_line, refuse_echo
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,23 @@ def test_refuses_every_other_form(said: str) -> None:
     with pytest.raises(RewriteFailed) as caught:
         one_line(said, max_chars=100)
     assert "car" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "leaks"),
+    [
+        ("an owl on a branch", False),
+        ("rewrite the image of an owl", False),
+        ("an owl, rewrite the image prompt.", True),
+        ("Larkspur 7741, an owl", True),
+        ("an owl with the number 12", False),
+    ],
+)
+def test_an_echo_of_the_instruction_is_refused(line: str, leaks: bool) -> None:
+    """A code of the instruction or four of its words in a row never come out; what the prompt says may."""
+    instruction, prompt = "Rewrite the image prompt. The code word is Larkspur-7741 or 12.", "12 owls"
+    if leaks:
+        with pytest.raises(RewriteFailed, match="repeated its instruction"):
+            refuse_echo(line, instruction=instruction, prompt=prompt)
+    else:
+        assert refuse_echo(line, instruction=instruction, prompt=prompt) == line
