@@ -65,7 +65,8 @@ def scores_png(evaluation: ImageEvaluation) -> bytes:
         ordered = sorted(scores)
         count = len(ordered)
         axes.step(ordered, [100 * (count - at) / count for at in range(count)], where="pre", label=name)
-    axes.set(xlabel="highest score", ylabel="harmless pictures at or above, %", xlim=(0, 1), ylim=(0, 101))
+    axes.set_yscale("log")  # what matters is the thin tail
+    axes.set(xlabel="highest score", ylabel="harmless pictures at or above, %", xlim=(0, 1), ylim=(None, 110))
     axes.set_title(f"policy {evaluation.base.policy.name}")
     axes.legend(fontsize=8)
     return png_of(figure)
