@@ -209,3 +209,24 @@ def test_models_and_operations(client: OpenAI, server: Served) -> None:
     assert status == 200
     assert b"imagegate_" in metrics
     assert b"apple" not in metrics
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # OpenAI retired its own variations
+def test_an_edit_and_a_variation_of_a_picture(client: OpenAI) -> None:
+    """The embedded model changes a picture that was sent, and draws variations of it without words."""
+    drawn = client.images.generate(prompt="a red apple", size="256x256", extra_body={"seed": 7})
+    assert drawn.data is not None
+    apple = base64.b64decode(drawn.data[0].b64_json or "")
+    edited = client.images.edit(image=apple, prompt="a green pear", size="256x256")
+    varied = client.images.create_variation(image=apple, n=2, size="256x256")
+    assert edited.data is not None
+    assert varied.data is not None
+    assert picture(edited.data[0].b64_json).size == (256, 256)
+    assert len({entry.b64_json for entry in varied.data}) == 2
+
+
+def test_an_upload_that_is_no_picture_is_a_bad_request(client: OpenAI) -> None:
+    """Bytes that no decoder takes are a 400 that names the field."""
+    with pytest.raises(BadRequestError) as raised:
+        client.images.edit(image=b"<html></html>", prompt="a green pear")
+    assert raised.value.param == "image"
