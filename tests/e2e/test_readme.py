@@ -29,7 +29,7 @@ def test_the_curl_examples_answer_as_shown(server: Served) -> None:
 
 @pytest.mark.models
 def test_the_python_example_prints_a_rewrite(server: Served) -> None:
-    """The Python block runs as it stands, and prints a prompt without the word that was cut."""
+    """The Python block runs as it stands, and prints the prompt that the README shows."""
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     ran = subprocess.run(
         [sys.executable, "-c", block.replace(SHOWN_AT, server.url)],
@@ -37,8 +37,8 @@ def test_the_python_example_prints_a_rewrite(server: Served) -> None:
         text=True,
         check=True,
     )
-    assert ran.stdout.startswith("a red apple on a wooden table")
-    assert "damn" not in ran.stdout
+    assert ran.stdout.strip() == "a blue car full of people"
+    assert f"```\n{ran.stdout}```" in README
 
 
 def test_links_and_commands_exist() -> None:
