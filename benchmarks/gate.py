@@ -33,7 +33,7 @@ from typing import Any
 from fastapi import Request
 
 PICTURE_BYTES = 64 * 1024
-JUDGES = ("wordlist", "prototypes", "minor-cues", "language")
+JUDGES = ("wordlist", "prompt-safety", "minor-cues", "language")
 PROMPTS = [
     "a red apple on a wooden table, soft light",
     "a lighthouse at dusk, oil painting",

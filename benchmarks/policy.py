@@ -22,7 +22,7 @@ from policies.policy import Policy
 ROUNDS = 15
 CALLS = 4_000
 OWN = ["custom/brand", "custom/spoiler"]
-TEXT = ("wordlist", "prototypes", "minor-cues", "language")
+TEXT = ("wordlist", "prompt-safety", "minor-cues", "language")
 UNASKED = ("sexual", "sexual/minors", "real-person", "minor", "uncovered-language")
 
 
@@ -52,7 +52,7 @@ def thirty_rules() -> Policy:
             "name: bench", "description: thirty rules", "owner: benchmarks",
             "rewrite: {mode: safety, max_attempts: 1}",
             "bands: {default: {low: 0.35, medium: 0.6, high: 0.85}}", "stages:", "  prompt:",
-            "    classifiers: [{name: wordlist, timeout_ms: 100}, {name: prototypes, timeout_ms: 100}]",
+            "    classifiers: [{name: wordlist, timeout_ms: 100}, {name: prompt-safety, timeout_ms: 100}]",
             "    rules:", *(f"      {rule}" for rule in rules),
             "  image: {skip: {reason: no pictures here, date: 2026-01-01}}",
         ]

@@ -79,7 +79,7 @@ class AuditSection(BaseModel):
 
 
 def _embedded_classifiers() -> dict[str, ComponentSettings]:
-    names = ("wordlist", "prototypes", "minor-cues", "language", "opennsfw", "nsfw-inception")
+    names = ("wordlist", "prompt-safety", "minor-cues", "language", "opennsfw", "nsfw-inception")
     return {name: ComponentSettings(type=name) for name in names}
 
 

@@ -15,6 +15,7 @@ from classifiers.text.detoxify_convert import convert
 from classifiers.text.language import LanguageClassifier
 from classifiers.text.minor_cues import MinorCuesClassifier
 from classifiers.text.patterns import PatternsClassifier
+from classifiers.text.prompt_safety import PromptSafetyClassifier
 from classifiers.text.prototypes import PrototypesClassifier
 from classifiers.text.transformers_text import TransformersTextClassifier
 from classifiers.text.wordlist import WordlistClassifier
@@ -69,6 +70,12 @@ class TestLanguage(TextContract):
 class TestPrototypes(TextContract):
     def make(self) -> Classifier:
         return PrototypesClassifier.from_options("prototypes", {})
+
+
+@pytest.mark.models
+class TestPromptSafety(TextContract):
+    def make(self) -> Classifier:
+        return PromptSafetyClassifier.from_options("prompt-safety", {})
 
 
 class TestTransformersText(TextContract):

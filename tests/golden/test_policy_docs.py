@@ -26,7 +26,7 @@ CARDS = {
     for card in (
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
         made_up_card(
-            "prototypes", Modality.TEXT, "violence", "harassment", "hate", "sexual", "illicit/violent"
+            "prompt-safety", Modality.TEXT, "violence", "harassment", "hate", "sexual", "illicit/violent"
         ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
@@ -45,7 +45,7 @@ stages:
   prompt:
     classifiers:
       - {name: wordlist, timeout_ms: 10}
-      - {name: prototypes, timeout_ms: 10}
+      - {name: prompt-safety, timeout_ms: 10}
       - {name: minor-cues, timeout_ms: 10}
     rules:
       - {id: anchor, when: {category: profanity, at_least: low}, action: block}

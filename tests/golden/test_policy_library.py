@@ -21,7 +21,7 @@ CARDS = {
     for card in (
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
         made_up_card(
-            "prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "harassment", "self-harm",
+            "prompt-safety", Modality.TEXT, "violence", "violence/graphic", "hate", "harassment", "self-harm",
             "sexual", "illicit", "illicit/violent",
         ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
@@ -69,7 +69,7 @@ def test_strict_is_never_looser_than_the_other_two(category: str, score: float) 
     actions = {}
     for name in ("strict", "default", "permissive"):
         for stage, looked in (
-            (Stage.PROMPT, ("wordlist", "prototypes", "minor-cues", "language")),
+            (Stage.PROMPT, ("wordlist", "prompt-safety", "minor-cues", "language")),
             (Stage.IMAGE, ("opennsfw", "nsfw-inception")),
         ):
             findings = Findings((Signal(category, score, looked[-1], "r"),), (), looked)

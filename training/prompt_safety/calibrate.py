@@ -1,9 +1,9 @@
 """A score's meaning: Platt's slope and offset for each head, fitted on texts that training never saw.
 
-Duty: logits and targets to two numbers a head. Sources are evened out within a side, and the harmful side
-weighs as much as the harmless one: a calibrated .5 is where both are equally likely when both are equally
-common, whatever sets a model was trained on. So a policy's bands keep their meaning when the model
-changes; how common harm is at an operator's is for the bands.
+Duty: logits and targets to two numbers a head. Sources are evened out within a side, and one text in five
+counts as harmful (`PRIOR`), whatever the sets' own shares: a calibrated .5 is where harm and no harm are
+equally likely at that share. So a policy's bands keep their meaning when the model changes; how common harm
+really is at an operator's is for the bands.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from training.prompt_safety.rows import HEADS, Row
 
+PRIOR: Final = 0.2
 _STEPS: Final = 60
 _SHRINK: Final = 1e-3
 
@@ -29,6 +30,7 @@ def platt(rows: Sequence[Row], logits: np.ndarray) -> tuple[np.ndarray, np.ndarr
         if (targets >= 0.5).sum() >= 5 and (targets < 0.5).sum() >= 5:
             weights = _even(sources, targets >= 0.5)
             slope[column], offset[column] = _fit(logits[places, column], targets, weights)
+            offset[column] -= np.log((1 - PRIOR) / PRIOR)
     return slope, offset
 
 
@@ -43,7 +45,7 @@ def _even(sources: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 
 def _fit(x: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Newton's method on the weighted log loss; the slope is held positive and near one by a small ridge."""
+    """Newton's method on the weighted log loss, both sides alike; a small ridge holds the slope near one."""
     a, b = 1.0, 0.0
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-(a * x + b)))

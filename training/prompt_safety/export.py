@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ import numpy as np
 from classifiers.text.onnx_export import write_graph
 from classifiers.text.windows import OnnxEngine, WindowTokenizer, run
 from classifiers.weights import file_sha256
-from training.prompt_safety.calibrate import platt
+from training.prompt_safety.calibrate import PRIOR, platt
 from training.prompt_safety.corpus import corpus
 from training.prompt_safety.evaluate import tell_heads, tell_jigsaw, tell_prompts
 from training.prompt_safety.network import backbone_folder
-from training.prompt_safety.rows import HEADS
+from training.prompt_safety.rows import HEADS, Row
 from training.prompt_safety.train import load
 
 FILES = ("model.onnx", "tokenizer.json", "calibration.json")
@@ -39,27 +40,27 @@ def main() -> None:
     shutil.copyfile(backbone_folder() / "tokenizer.json", args.to / "tokenizer.json")
     rows = corpus(args.data, args.held_out, args.seed).validation
     logits = scored(args.to, [row.text for row in rows])
-    slope, offset = platt(rows, logits)
-    (args.to / "calibration.json").write_text(
-        json.dumps(
-            {
-                "heads": HEADS,
-                "slope": [round(float(value), 4) for value in slope],
-                "offset": [round(float(value), 4) for value in offset],
-                "fitted": "Platt, per head, on the validation split; both sides weigh the same",
-            },
-            indent=1,
-        )
-        + "\n",
-        "utf-8",
-    )
-    lines = [f"{file_sha256(args.to / name)}  {name}\n" for name in FILES]
-    (args.to / "SHA256SUMS").write_text("".join(lines), "utf-8")
-    print("sha256 of SHA256SUMS:", file_sha256(args.to / "SHA256SUMS"))
+    slope, offset = finish(args.to, rows, logits)
     scores = 1 / (1 + np.exp(-(logits * slope + offset)))
     tell_heads(rows, scores)
     tell_jigsaw(rows, scores)
     tell_prompts(rows, scores)
+
+
+def finish(folder: Path, rows: Sequence[Row], logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Write calibration and sums beside the graph; returns slope and offset."""
+    slope, offset = platt(rows, logits)
+    calibration = {
+        "heads": HEADS,
+        "slope": [round(float(value), 4) for value in slope],
+        "offset": [round(float(value), 4) for value in offset],
+        "fitted": f"Platt, per head, on the validation split, as if a share of {PRIOR} were harmful",
+    }
+    (folder / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n", "utf-8")
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in FILES]
+    (folder / "SHA256SUMS").write_text("".join(lines), "utf-8")
+    print("sha256 of SHA256SUMS:", file_sha256(folder / "SHA256SUMS"))
+    return slope, offset
 
 
 def scored(folder: Path, texts: list[str]) -> np.ndarray:

@@ -20,7 +20,7 @@ CARDS = {
         made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual", "minor"),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
-        made_up_card("prototypes", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
+        made_up_card("prompt-safety", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
     )
@@ -35,7 +35,7 @@ stages:
   prompt:
     classifiers:
       - {name: wordlist, timeout_ms: 10}
-      - {name: prototypes, timeout_ms: 10, on_failure: allow, reason: slow, until: 2026-06-30}
+      - {name: prompt-safety, timeout_ms: 10, on_failure: allow, reason: slow, until: 2026-06-30}
     rules: [{id: one, when: {category: hate, at_least: low}, action: block}]
   image: {skip: {reason: text only, date: 2026-01-01}}
 """
