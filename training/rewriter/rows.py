@@ -12,7 +12,8 @@ from typing import Final
 
 from training.rewriter import scenes
 from training.rewriter.obfuscate import obfuscated
-from training.rewriter.offences import GROUPS, OFFENCES, STAND_INS, Offence
+from training.rewriter.offence import Offence
+from training.rewriter.offences import GROUPS, OFFENCES, STAND_INS
 from training.rewriter.scenes import Slots
 
 HELD_OFFENCES: Final = frozenset(offence for index, offence in enumerate(OFFENCES) if index % 11 == 7)

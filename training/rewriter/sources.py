@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from training.rewriter.offences import OFFENCES, Offence
+from training.rewriter.offence import Offence
+from training.rewriter.offences import OFFENCES
 from training.rewriter.rows import HELD_OFFENCES, Builder, Row, joined
 
 MINORS: Final = re.compile(
