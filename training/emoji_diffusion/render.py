@@ -14,7 +14,14 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
-STYLES = {"fluent": "fluent-emoji-flat", "noto": "noto", "twemoji": "twemoji"}
+STYLES = {
+    "fluent": ("fluent-emoji-flat", "fluent-emoji-flat"),
+    "fluent-3d": ("fluent-emoji", "fluent-emoji-flat"),
+    "noto": ("noto", "noto"),
+    "noto-v1": ("noto-v1", "noto"),
+    "twemoji": ("twemoji", "twemoji"),
+}
+"""Style -> package with the drawings, package with the table from characters to names."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,9 @@ class Artwork:
     """One style's drawings by hexcode key."""
 
     def __init__(self, packages: Path, style: str) -> None:
-        folder = packages / "@iconify-json" / STYLES[style]
-        data = json.loads((folder / "icons.json").read_text())
-        chars = json.loads((folder / "chars.json").read_text())
+        drawings, table = (packages / "@iconify-json" / name for name in STYLES[style])
+        data = json.loads((drawings / "icons.json").read_text())
+        chars = json.loads((table / "chars.json").read_text())
         self._by_key = {
             "-".join(p for p in key.lower().split("-") if p != "fe0f"): name for key, name in chars.items()
         }
