@@ -58,7 +58,8 @@ def emoji(icons: Path, wanted: int = 400) -> Iterator[np.ndarray]:
     names = sorted(found["icons"])
     for name in names[:: max(1, len(names) // wanted)][:wanted]:
         svg = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" width="256" height="256">'
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="0 0 {side} {side}" width="256" height="256">'
             f"{found['icons'][name]['body']}</svg>"
         )
         layer = Image.open(io.BytesIO(bytes(svg_to_bytes(svg_string=svg)))).convert("RGBA")
