@@ -198,8 +198,6 @@ def _file(path: Path) -> Pixels:
 
 
 def _emoji(folder: Path) -> list[LabelledPicture]:
-    if find_spec("resvg_py") is None:
-        raise ConfigurationError("--emoji needs resvg-py to draw SVG; pip install 'imagegate[training]'")
     try:
         package = json.loads((folder / "icons.json").read_text("utf-8"))
         icons = [(name, _svg(package, icon)) for name, icon in package["icons"].items() if _is_plain(name)]
@@ -207,6 +205,8 @@ def _emoji(folder: Path) -> list[LabelledPicture]:
         raise ConfigurationError(
             f"--emoji {folder}: no icons.json of an npm package @iconify-json/…; give that package's folder"
         ) from error
+    if find_spec("resvg_py") is None:
+        raise ConfigurationError("--emoji needs resvg-py to draw SVG; pip install 'imagegate[training]'")
     dataset = f"emoji {folder.name}"
     return [
         LabelledPicture(LabelledPrompt(name, dataset, 0, harmless=True), partial(_rendered, svg))
