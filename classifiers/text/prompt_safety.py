@@ -27,7 +27,7 @@ from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.occlusion import offending_spans
 from classifiers.text.windows import OnnxEngine, Window, WindowTokenizer, run
-from classifiers.weights import file_sha256
+from classifiers.weights import SUMS, listed_files
 
 KIND: Final = "prompt-safety"
 FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "prompt-safety"
@@ -114,7 +114,7 @@ class PromptSafetyClassifier:
                 f"classifier {name!r}, option sha256: give the sha256 of the SHA256SUMS in {parsed.model}"
             )
         folder = parsed.model or FOLDER
-        if not (folder / "SHA256SUMS").is_file():
+        if not (folder / SUMS).is_file():
             raise ClassifierConfigError(
                 f"classifier {name!r}: no model in {folder}; check out models/prompt-safety whole "
                 "(training/prompt_safety makes it anew), or name its folder with the option model"
@@ -231,28 +231,16 @@ def within_parents(scores: Scores, heads: Sequence[str]) -> Scores:
 
 
 def _checked(name: str, folder: Path, sums_sha256: str) -> dict[str, Path]:
-    """The files that `SHA256SUMS` lists, each with exactly that content, and the list itself as pinned.
+    """The model's files, each checked against the pinned list of sums.
 
     Raises:
         ClassifierConfigError: anything missing or other than pinned.
     """
-    sums = folder / "SHA256SUMS"
-    if file_sha256(sums) != sums_sha256:
-        raise ClassifierConfigError(
-            f"classifier {name!r}: {sums} is not the pinned one; "
-            "check the model out anew, or pin another with the options model and sha256"
-        )
-    listed = {}
-    for line in sums.read_text("utf-8").splitlines():
-        digest, _, file = line.partition("  ")
-        path = folder / file
-        if not path.is_file() or file_sha256(path) != digest:
-            raise ClassifierConfigError(
-                f"classifier {name!r}: {path} is missing or not the one that SHA256SUMS lists; "
-                "check the model out anew"
-            )
-        listed[file] = path
+    try:
+        listed = listed_files(folder, sums_sha256)
+    except ClassifierConfigError as error:
+        raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
     for file in ("model.onnx", "tokenizer.json", "calibration.json"):
         if file not in listed:
-            raise ClassifierConfigError(f"classifier {name!r}: {sums} lists no {file}; train it anew")
+            raise ClassifierConfigError(f"classifier {name!r}: {SUMS} lists no {file}; train it anew")
     return listed
