@@ -1,4 +1,4 @@
-"""The one command: packages to pictures and captions, to embeddings, to trained weights.
+"""The one command: packages to sprites, and these to trained weights.
 
 python -m training.emoji_diffusion --packages node_modules --work DIR --minutes 110
 """
@@ -6,11 +6,9 @@ python -m training.emoji_diffusion --packages node_modules --work DIR --minutes 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from training.emoji_diffusion.build_data import build
-from training.emoji_diffusion.text_states import cache_states
+from training.emoji_diffusion.stock import build
 from training.emoji_diffusion.train import Settings, fit
 
 
@@ -27,17 +25,18 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--styles", default="fluent", help="comma-separated: fluent, noto, twemoji")
+    parser.add_argument("--style", default="fluent", help="one of the styles in render.py")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="diffusers folder whose weights a new run begins with",
+    )
     parser.add_argument("--data-only", action="store_true")
     args = parser.parse_args()
-    if not (args.work / "captions.json").is_file():
-        print(
-            build(args.packages, args.work, args.seed, tuple(args.styles.split(","))), "captions", flush=True
-        )
-    rows = json.loads((args.work / "captions.json").read_text())
-    cache_states([row["caption"] for row in rows], args.work / "states.npy")
+    if not (args.work / "stock.json").is_file():
+        print(build(args.packages, args.work, args.style), "things", flush=True)
     if not args.data_only:
-        fit(Settings(args.work, args.minutes, args.batch, args.rate, seed=args.seed))
+        fit(Settings(args.work, args.minutes, args.start, args.batch, args.rate, seed=args.seed))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ among the five nearest (top 5). It measures whether the learnt things come out, 
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
+from training.emoji_diffusion import stock
 from training.emoji_diffusion.captions import names, with_article
 from training.emoji_diffusion.vocabulary import CORE
 
@@ -33,11 +33,10 @@ def retrieve(
 ) -> dict[str, float]:
     """Returns the number of labels drawn and the top-1 and top-5 shares in [0, 1]."""
     torch.set_num_threads(1)
-    rows = [row for row in json.loads((work / "captions.json").read_text()) if row["kind"] == "single"]
-    originals = {row["label"]: row["picture"] for row in rows}
-    labels = list(originals)
-    pictures = np.load(work / "pictures.npy", mmap_mode="r")[[originals[label] for label in labels]]
-    bank = _features(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+    things = stock.load(work)
+    labels = [thing.emoji.label for thing in things]
+    sprites = torch.from_numpy(np.stack([thing.sprite(64) for thing in things])).permute(0, 3, 1, 2)
+    bank = _features(sprites[:, :3] + 1 - sprites[:, 3:])
     pipe = EmojiDiffusionPipeline.from_pretrained(model, local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
     asked, ranks, missed = sorted(CORE & set(labels))[::every], [], []

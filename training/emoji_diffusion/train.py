@@ -9,8 +9,8 @@ The learning rate follows elapsed wall time, so that the run ends annealed at it
 
 from __future__ import annotations
 
-import json
 import math
+import random
 import time
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
@@ -21,19 +21,27 @@ import torch
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
 
+from training.emoji_diffusion import stock
+from training.emoji_diffusion.compose import Composer
 from training.emoji_diffusion.grid import write_grid
 from training.emoji_diffusion.model import build_unet
-from training.emoji_diffusion.vocabulary import CORE
+from training.emoji_diffusion.text_states import CaptionStates
 
 BARRIER_SECONDS = 3600
+UNCAPTIONED = 0.1
+"""Part of the pictures that are learnt without their caption, for guidance."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. `minutes` is the whole wall-clock budget, over all resumed pieces."""
+    """One run. `minutes` is the whole wall-clock budget, over all resumed pieces.
+
+    `start` is a diffusers folder of the same network whose weights a new run begins with.
+    """
 
     work: Path
     minutes: float = 110.0
+    start: Path | None = None
     batch: int = 64
     rate: float = 8e-4
     warmup: int = 200
@@ -59,15 +67,6 @@ def draw_times(count: int, random: torch.Generator) -> torch.Tensor:
     return torch.where(torch.rand(count, generator=random) < 0.5, noisy, middle)
 
 
-def draw_weights(rows: list[dict[str, object]]) -> torch.Tensor:
-    """How often each caption is drawn: the set's own weights, rare things at half of them."""
-    weights = [float(str(row["weight"])) for row in rows]
-    halved = [
-        0.5 if row["kind"] in {"single", "recoloured"} and row["label"] not in CORE else 1.0 for row in rows
-    ]
-    return torch.tensor(weights, dtype=torch.float64) * torch.tensor(halved, dtype=torch.float64)
-
-
 def rate_at(settings: Settings, step: int, elapsed: float) -> float:
     """The learning rate: linear warm-up by steps, then cosine by elapsed seconds down to 2 %."""
     done = min(1.0, elapsed / (settings.minutes * 60))
@@ -81,7 +80,10 @@ def rate_at(settings: Settings, step: int, elapsed: float) -> float:
 def fit(settings: Settings) -> None:
     """Trains until the budget is spent, resuming from `work/checkpoint.safetensors` when there is one."""
     torch.manual_seed(settings.seed)
-    flat = torch.cat([p.detach().reshape(-1) for p in build_unet().parameters()])
+    unet = build_unet()
+    if settings.start is not None:
+        unet.load_state_dict(load_file(settings.start / "unet/diffusion_pytorch_model.safetensors"))
+    flat = torch.cat([p.detach().reshape(-1) for p in unet.parameters()])
     shared = {name: torch.zeros_like(flat) for name in ("mean", "square")} | {
         "weights": flat,
         "ema": flat.clone(),
@@ -118,14 +120,9 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
         parameter.data = shared["weights"][offset:end].view(parameter.shape)
         parameter.grad = shared["grads"][rank][offset:end].view(parameter.shape)
         offset = end
-    rows = json.loads((settings.work / "captions.json").read_text())
-    pictures = torch.from_numpy(np.load(settings.work / "pictures.npy", mmap_mode="c"))
-    states = np.load(settings.work / "states.npy", mmap_mode="r")
-    index = torch.tensor([row["picture"] for row in rows])
-    edges = draw_weights(rows).cumsum(0)
-    edges /= edges[-1].clone()
-    random = torch.Generator()
-    random.set_state(shared["random"][rank].clone())
+    composer, states = Composer(stock.load(settings.work)), CaptionStates()
+    noises = torch.Generator()
+    noises.set_state(shared["random"][rank].clone())
     mine = slice(rank * offset // settings.ranks, (rank + 1) * offset // settings.ranks)
     part, budget, running, before = (
         settings.batch // settings.ranks,
@@ -137,14 +134,12 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
         step, elapsed = int(shared["progress"][0]), float(shared["progress"][1])
         if elapsed >= budget:
             break
-        picks = torch.searchsorted(edges, torch.rand(part, generator=random, dtype=torch.float64)).clamp(
-            max=len(rows) - 1
-        )
-        clean = pack(pictures[index[picks]])
-        drop = torch.rand(part, generator=random) < 0.1
-        text = torch.from_numpy(states[torch.where(drop, len(rows), picks).numpy()]).float()
-        t = draw_times(part, random)
-        noise = torch.randn(clean.shape, generator=random)
+        source = random.Random(f"{settings.seed}.{step}.{rank}")  # the same pictures however often resumed
+        drawn = [composer.draw(source) for _ in range(part)]
+        clean = pack(torch.from_numpy(np.stack([one.picture for one in drawn])))
+        text = states.of(["" if source.random() < UNCAPTIONED else one.caption for one in drawn])
+        t = draw_times(part, noises)
+        noise = torch.randn(clean.shape, generator=noises)
         mix = t.view(-1, 1, 1, 1)
         noisy = ((1 - mix) * clean + mix * noise).contiguous(memory_format=torch.channels_last)
         shared["grads"][rank].zero_()
@@ -155,7 +150,7 @@ def _worker(rank: int, settings: Settings, shared: dict[str, torch.Tensor], barr
         loss.backward()
         running = loss.item() if running == 0 else 0.98 * running + 0.02 * loss.item()
         barrier.wait(BARRIER_SECONDS)
-        shared["random"][rank].copy_(random.get_state())  # after the barrier: no save is under way here
+        shared["random"][rank].copy_(noises.get_state())  # after the barrier: no save is under way here
         gradient = shared["grads"][:, mine].mean(0)
         shared["norms"][rank] = gradient.square().sum()
         barrier.wait(BARRIER_SECONDS)
