@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.gateway import Looks, Painting, Rewriting, Words, scripted_gateway
+from support.gateway import Looks, Painting, Rewriting, Words, hurried, scripted_gateway
 
 from classifiers.signals import Signal
 from gateway.audit.schema import connect_writer
@@ -249,8 +249,8 @@ def _refused(_draft: Any) -> Any:
     raise AuditUnavailable("the queue is full")
 
 
-def _log(answer: Callable[[Any], Any]) -> Callable[[], dict[str, Any]]:
-    return lambda: {"log": lambda real: _FaultyLog(real, answer)}
+def _log(answer: Callable[[Any], Any], fault: str = "") -> Callable[[], dict[str, Any]]:
+    return lambda: {"log": lambda real: _FaultyLog(real, answer), **_limited(fault)}
 
 
 class _Disk:
@@ -300,24 +300,35 @@ def _missing_policy() -> dict[str, Any]:
     return {"policies": Book}
 
 
+def _limited(fault: str, part: str | None = None) -> dict[str, Any]:
+    """A short limit where the fault is to run into it: the part's own, or the whole request's."""
+    if fault not in {"timeout", "hang"}:
+        return {}
+    return {"request_timeout_s": 2.0} if part is None else {"policy": hurried(part)}
+
+
 def _cells() -> list[Cell]:
     cells = []
     for fault, (function, status, code) in _CLASSIFIER_FAULTS.items():
-        cells.append(Cell("prompt-classifier", fault, status, code, lambda f=function: {"words": Words(f)}))
-        cells.append(Cell("image-classifier", fault, status, code, lambda f=function: {"looks": Looks(f)}))
+        texts = lambda f=function, n=fault: {"words": Words(f), **_limited(n, "words")}  # noqa: E731  one use
+        pictures = lambda f=function, n=fault: {"looks": Looks(f), **_limited(n, "looks")}  # noqa: E731  one use
+        cells.append(Cell("prompt-classifier", fault, status, code, texts))
+        cells.append(Cell("image-classifier", fault, status, code, pictures))
     for fault, make in _REWRITER_FAULTS.items():
-        parts = lambda m=make: {"rewriter": Rewriting(m())}  # noqa: E731  one line, one use
+        parts = lambda m=make, n=fault: {  # noqa: E731  one use
+            "rewriter": Rewriting(m()),
+            **_limited(n, "rewriter"),
+        }
         cells.append(Cell("rewriter", fault, 400, "moderation_blocked", parts, "a rude apple", "blocked"))
     for fault, (function, status, code) in _GENERATOR_FAULTS.items():
-        cells.append(
-            Cell("generator", fault, status, code, lambda f=function: {"painting": Painting(fault=f)})
-        )
+        drawing = lambda f=function, n=fault: {"painting": Painting(fault=f), **_limited(n)}  # noqa: E731  one use
+        cells.append(Cell("generator", fault, status, code, drawing))
     unavailable = "audit_unavailable"
     cells += [
         Cell("audit", "exception", 503, unavailable, _log(_failed_future), recorded=None),
         Cell("audit", "queue-full", 503, unavailable, _log(_refused), recorded=None),
-        Cell("audit", "timeout", 504, "stage_timeout", _log(_late_future), recorded=None),
-        Cell("audit", "hang", 504, "stage_timeout", _log(lambda _: Future()), recorded=None),
+        Cell("audit", "timeout", 504, "stage_timeout", _log(_late_future, "timeout"), recorded=None),
+        Cell("audit", "hang", 504, "stage_timeout", _log(lambda _: Future(), "hang"), recorded=None),
         Cell("policy", "exception", 503, "policy_unavailable", _policy(decide=_raise)),
         Cell("policy", "garbage", 503, "policy_unavailable", _policy(decide=lambda *_: "allow")),
         Cell("policy", "empty", 503, "policy_unavailable", _policy(decide=lambda *_: None)),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.gateway import Painting, Rewriting, Words, scripted_gateway
+from support.gateway import Painting, Rewriting, Words, hurried, scripted_gateway
 
 from classifiers.signals import Signal, Span
 from gateway.errors import AuditUnavailable, PluginError
@@ -24,6 +24,8 @@ from gateway.wiring import build_rewriter
 
 HEADERS = {"x-request-id": "hostile"}
 DEADLINE_S = 0.5
+"""For a request that is to run into it."""
+LONG_S = 30.0
 PROMPT = {"prompt": "a red apple"}
 
 
@@ -60,21 +62,25 @@ async def _no_array(request: GenerationRequest) -> AsyncIterator[GenerationEvent
 
 
 @pytest.mark.parametrize(
-    ("draw", "status", "code"),
+    ("draw", "deadline_s", "status", "code"),
     [
-        (_closes_never, 504, "stage_timeout"),
-        (_ignores_cancelling, 504, "stage_timeout"),
-        (_cancels_itself, 502, "generation_failed"),
-        (_no_array, 502, "generation_failed"),
+        (_closes_never, DEADLINE_S, 504, "stage_timeout"),
+        (_ignores_cancelling, DEADLINE_S, 504, "stage_timeout"),
+        (_cancels_itself, LONG_S, 502, "generation_failed"),
+        (_no_array, LONG_S, 502, "generation_failed"),
     ],
 )
-async def test_a_backend_can_not_hold_the_answer(draw: Any, status: int, code: str, tmp_path: Path) -> None:
+async def test_a_backend_can_not_hold_the_answer(
+    draw: Any, deadline_s: float, status: int, code: str, tmp_path: Path
+) -> None:
     """The documented error comes in time, the trail is closed, and the place in the server is free again."""
     painting = Painting(fault=draw)
-    async with scripted_gateway(tmp_path / "g", painting=painting, request_timeout_s=DEADLINE_S) as scripted:
-        async with asyncio.timeout(DEADLINE_S + 3):
+    async with scripted_gateway(tmp_path / "g", painting=painting, request_timeout_s=deadline_s) as scripted:
+        async with asyncio.timeout(deadline_s + 3):
             answer = await scripted.http.post("/v1/images/generations", json=PROMPT, headers=HEADERS)
+        in_flight = (await scripted.http.get("/metrics")).text
         trail = scripted.trail("hostile")
+    assert "\nimagegate_in_flight 0.0\n" in in_flight
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert (trail[-1]["stage"], trail[-1]["outcome"]) == ("outcome", "error")
 
@@ -91,8 +97,10 @@ async def _cancelled_rewrite(_request: Any) -> str:
 @pytest.mark.parametrize("rewrite", [_stubborn_rewrite, _cancelled_rewrite])
 async def test_a_rewriter_can_not_hold_the_answer(rewrite: Any, tmp_path: Path) -> None:
     """A rewriter that ignores its time-out, or cancels itself, ends in a block."""
-    async with scripted_gateway(tmp_path / "g", rewriter=Rewriting(rewrite)) as scripted:
-        async with asyncio.timeout(3.5):
+    async with scripted_gateway(
+        tmp_path / "g", rewriter=Rewriting(rewrite), policy=hurried("rewriter")
+    ) as scripted:
+        async with asyncio.timeout(3.5):  # it would take four seconds
             answer = await scripted.draw("a rude apple")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "moderation_blocked")
 
@@ -138,14 +146,14 @@ async def test_a_lost_decision_withholds_although_later_records_are_durable(tmp_
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status"),
+    ("path", "body", "deadline_s", "status"),
     [
-        ("/v1/images/generations", PROMPT, 502),
-        ("/v1/moderations", {"input": "a red apple"}, 504),
+        ("/v1/images/generations", PROMPT, LONG_S, 502),
+        ("/v1/moderations", {"input": "a red apple"}, DEADLINE_S, 504),
     ],
 )
 async def test_a_hanging_log_holds_no_error_back(
-    path: str, body: dict[str, str], status: int, tmp_path: Path
+    path: str, body: dict[str, str], deadline_s: float, status: int, tmp_path: Path
 ) -> None:
     """Where the log hangs, a failed generation and a moderation still end in time."""
 
@@ -154,8 +162,8 @@ async def test_a_hanging_log_holds_no_error_back(
         raise RuntimeError
 
     parts: dict[str, Any] = {"painting": Painting(fault=failing), "log": lambda real: _Log(real, _never)}
-    async with scripted_gateway(tmp_path / "g", request_timeout_s=DEADLINE_S, **parts) as scripted:
-        async with asyncio.timeout(DEADLINE_S + 8):
+    async with scripted_gateway(tmp_path / "g", request_timeout_s=deadline_s, **parts) as scripted:
+        async with asyncio.timeout(20):  # the log never answers
             answer = await scripted.http.post(path, json=body)
     assert answer.status_code == status
 

@@ -23,6 +23,7 @@ from typing import Any
 from PIL import Image
 
 READY_WITHIN_S = 180.0
+ANSWER_WITHIN_S = 60.0
 
 
 def free_port() -> int:
@@ -121,11 +122,14 @@ def png(width: int = 64, height: int = 64, colour: tuple[int, int, int] = (200, 
 
 @dataclass
 class ImageServer:
-    """An OpenAI-compatible images server that answers at once; `seen` holds the bodies that came."""
+    """An OpenAI-compatible images server that answers at once; `seen` holds the bodies that came.
+
+    While `may_answer` is not set every answer waits for it.
+    """
 
     port: int = 0
-    delay_s: float = 0.0
     seen: list[dict[str, Any]] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
 
     @property
     def base_url(self) -> str:
@@ -133,9 +137,11 @@ class ImageServer:
 
 
 @contextmanager
-def image_server(delay_s: float = 0.0) -> Iterator[ImageServer]:
-    """Run an instant image server on a thread of this process."""
-    state = ImageServer(delay_s=delay_s)
+def image_server(*, waits: bool = False) -> Iterator[ImageServer]:
+    """Run an image server on a thread of this process; with `waits` the test says when it may answer."""
+    state = ImageServer()
+    if not waits:
+        state.may_answer.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -143,7 +149,7 @@ def image_server(delay_s: float = 0.0) -> Iterator[ImageServer]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             state.seen.append(body)
-            time.sleep(state.delay_s)
+            state.may_answer.wait(ANSWER_WITHIN_S)
             width, height = (int(x) for x in body.get("size", "64x64").split("x"))
             entry = {"b64_json": base64.b64encode(png(width, height)).decode()}
             reply = json.dumps({"created": 1, "data": [entry] * body.get("n", 1)}).encode()
@@ -169,6 +175,7 @@ def image_server(delay_s: float = 0.0) -> Iterator[ImageServer]:
     try:
         yield state
     finally:
+        state.may_answer.set()
         server.shutdown()
         server.server_close()
         thread.join(timeout=10)

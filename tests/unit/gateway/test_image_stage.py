@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -113,16 +112,12 @@ async def test_a_backend_that_fails_the_second_time_costs_only_that_picture(tmp_
     assert failed["images"] == {"total": 0}
 
 
-async def test_nothing_is_drawn_anew_without_the_time_for_it(tmp_path: Path) -> None:
+async def test_nothing_is_drawn_anew_without_the_time_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When another drawing would not fit the request's time, the clean pictures still leave."""
-
-    class Slow(Drafts):
-        async def _draw(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
-            await asyncio.sleep(1.2)  # of the 2 seconds that a request has here
-            async for event in super()._draw(request):
-                yield event
-
-    painting = Slow((CLEAN, VIOLENT))
+    monkeypatch.setattr("gateway.image_stage._SPARE", 1e9)  # no drawing is that quick
+    painting = Drafts((CLEAN, VIOLENT))
     status, answer, _ = await _drawn(tmp_path / "g", painting, n=2)
     assert status == 200
     assert len(painting.requests) == 1
@@ -174,9 +169,9 @@ async def test_a_classifier_that_names_what_it_saw_is_heard(tmp_path: Path) -> N
 async def test_a_classifier_that_failed_open_covers_nothing_of_that_picture(tmp_path: Path) -> None:
     """With a classifier missing, its categories are uncovered, though it was planned."""
     two = ANEW.replace(
-        "      - {name: looks, timeout_ms: 300, on_failure: block}\n",
-        "      - {name: looks, timeout_ms: 300, on_failure: block}\n"
-        "      - {name: gone, timeout_ms: 300, on_failure: allow, reason: tests, until: 2999-01-01}\n",
+        "      - {name: looks, timeout_ms: 20000, on_failure: block}\n",
+        "      - {name: looks, timeout_ms: 20000, on_failure: block}\n"
+        "      - {name: gone, timeout_ms: 20000, on_failure: allow, reason: tests, until: 2999-01-01}\n",
     )
 
     class Gone(Looks):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.gateway import POLICY, Painting, Rewriting, Words, scripted_gateway
+from support.gateway import POLICY, Painting, Rewriting, Words, hurried, scripted_gateway
 
 from classifiers.signals import Signal, Span
 from gateway.errors import RewriteFailed
@@ -18,9 +18,14 @@ from gateway.ports import RewriteMode, RewriteRequest
 from gateway.rewrite_faults import RewriteFault, reason_of
 
 ENHANCE = POLICY.replace("mode: safety", "mode: enhance")
-HELD = POLICY.replace("timeout_ms: 300}\nstages", "timeout_ms: 300, on_failure: hold}\nstages")
+HELD = POLICY.replace("timeout_ms: 20000}\nstages", "timeout_ms: 20000, on_failure: hold}\nstages")
 ONCE = POLICY.replace("max_attempts: 2", "max_attempts: 1")
 THRICE = POLICY.replace("max_attempts: 2", "max_attempts: 3")
+
+
+def _limited(name: str, policy: str = POLICY) -> str:
+    """The policy, with a short limit for a rewriter that is to run into it."""
+    return hurried("rewriter", policy) if name in {"time-out", "hang"} else policy
 
 
 def _pointing(batch: Sequence[str], answers: Sequence[Sequence[Signal]]) -> list[list[Signal]]:
@@ -89,7 +94,7 @@ async def test_every_failure_is_a_block_with_its_own_reason(name: str, policy: s
     answers, fault = FAULTS[name]
     painting = Painting()
     async with scripted_gateway(
-        tmp_path / "g", rewriter=Rewriting(answers), painting=painting, policy=policy
+        tmp_path / "g", rewriter=Rewriting(answers), painting=painting, policy=_limited(name, policy)
     ) as scripted:
         answer, trail = await _draw(scripted, "a rude zebra on the green grass, no trees")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "moderation_blocked")
@@ -110,7 +115,9 @@ def test_every_fault_has_a_reason_of_its_own() -> None:
 async def test_the_cut_is_the_second_attempt(name: str, tmp_path: Path) -> None:
     """Where a classifier says which words are at fault, the rule that cuts follows a failed rewrite."""
     rewriting = Rewriting(FAULTS[name][0])
-    async with scripted_gateway(tmp_path / "g", rewriter=rewriting, words=Words(_pointing)) as scripted:
+    async with scripted_gateway(
+        tmp_path / "g", rewriter=rewriting, words=Words(_pointing), policy=_limited(name)
+    ) as scripted:
         answer, trail = await _draw(scripted, "a rude zebra on the green grass, no trees")
     body = answer.json()
     assert body["data"][0]["revised_prompt"] == "a zebra on the green grass, no trees"
@@ -206,7 +213,10 @@ async def test_a_failed_enhancement_leaves_the_allowed_prompt(
     """Whatever comes of it, the prompt that was allowed is drawn as it was written, and the log says why."""
     painting = Painting()
     async with scripted_gateway(
-        tmp_path / "g", rewriter=Rewriting(answers), painting=painting, policy=ENHANCE
+        tmp_path / "g",
+        rewriter=Rewriting(answers),
+        painting=painting,
+        policy=hurried("rewriter", ENHANCE) if answers is _hang else ENHANCE,
     ) as scripted:
         answer, trail = await _draw(scripted, "a zebra")
     assert answer.status_code == 200
