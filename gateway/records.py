@@ -1,21 +1,28 @@
-"""The log as the HTTP surface reads it: filters in, pages of public parts out. Reads off the event loop."""
+"""The log as the HTTP surface reads it: filters in, pages of public parts out. Reads off the event loop.
+
+Sealed text leaves through one door, which puts on record first who looked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 
-from gateway.audit.reader import AuditReader, RecordFilter, StoredRecord
+from gateway.audit.filters import RecordFilter
+from gateway.audit.reader import AuditReader, StoredRecord
+from gateway.audit.record import new_id
 from gateway.errors import NotFound, RequestInvalid
-from gateway.ports import Json
-from gateway.surface import AuditPage
+from gateway.ports import AuditLog, Json, RecordDraft
+from gateway.requests import Caller
+from gateway.surface import AuditPage, Unsealed
 
 
 class Records:
-    """Pages and single records; only public parts, never what is sealed."""
+    """Pages, single records with their proofs, and, on record, what is sealed."""
 
-    def __init__(self, reader: AuditReader) -> None:
+    def __init__(self, reader: AuditReader, log: AuditLog) -> None:
         self._reader = reader
+        self._log = log
 
     async def page(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """Return one page, newest first.
@@ -35,6 +42,35 @@ class Records:
             return _shown(await asyncio.to_thread(self._reader.get, record_id))
         except NotFound:
             return None
+
+    async def proof(self, record_id: str) -> str:
+        """Return the record's proof. Raises NotFound, Conflict (no head covers it yet), AuditUnavailable."""
+        return await asyncio.to_thread(self._reader.proof, record_id)
+
+    async def unseal(self, record_id: str, caller: Caller) -> Unsealed:
+        """Open one record's sealed part for `caller`.
+
+        1. There is something to open.
+        2. Who looked, and at what, is durable.
+        3. Open it.
+
+        Raises:
+            NotFound: no such record, nothing sealed in it, or erased.
+            AuditUnavailable: the access can't be recorded, or the part does not open.
+        """
+        public = (await asyncio.to_thread(self._reader.get, record_id)).public  # 1
+        if "sealed" not in public:
+            raise NotFound("Nothing is sealed in this record.", param="record_id")
+        looked = RecordDraft(  # 2
+            "access",
+            new_id(),
+            {"surface": "http", "records": [record_id]},
+            {"actor": caller.actor},
+            tenant=str(public["tenant"]),
+        )
+        await asyncio.wrap_future(self._log.append(looked))
+        fields = await asyncio.to_thread(self._reader.unseal, record_id)  # 3
+        return Unsealed(record_id, looked.id, fields)
 
     def close(self) -> None:
         """Close the reading connection."""

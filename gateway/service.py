@@ -16,7 +16,7 @@ from classifiers.batching import ClassifierFailed
 from classifiers.normalize import load_tables
 from classifiers.protocol import ClassifierCard
 from gateway.audit.checkpoint import Head
-from gateway.audit.reader import RecordFilter
+from gateway.audit.filters import RecordFilter
 from gateway.audit.record import new_id
 from gateway.boundary import leashed
 from gateway.errors import ConfigurationError, RequestInvalid
@@ -38,12 +38,15 @@ from gateway.record_fields import model_fields
 from gateway.requests import Caller, ImageRequest
 from gateway.rewrite_stage import RewriteStage
 from gateway.settings import Settings
-from gateway.surface import AuditPage, Emit, ModelEntry
+from gateway.surface import AuditPage, Emit, ModelEntry, Unsealed
 from gateway.telemetry.metrics import GatewayMetrics
+from policies.book import ReloadReport
 
 OK = "ok"
 _CLOSE_WITHIN_S: Final = 40.0
 """Longer than our own workers wait for their threads."""
+_PROBLEM_CHARACTERS: Final = 2000
+"""How much of a refused policy's diagnostics goes on record."""
 
 
 class RunningClassifier(Protocol):
@@ -72,7 +75,7 @@ class ReadableLog(AuditLog, Protocol):
 
 
 class RecordReader(Protocol):
-    """Reads records for people; never writes."""
+    """Reads records for people; writes nothing but who looked into sealed text."""
 
     async def page(self, filters: RecordFilter, cursor: str | None, limit: int) -> AuditPage:
         """One page, newest first."""
@@ -80,6 +83,14 @@ class RecordReader(Protocol):
 
     async def one(self, record_id: str) -> Mapping[str, Json] | None:
         """One record's public part, or None."""
+        ...
+
+    async def proof(self, record_id: str) -> str:
+        """One record's proof."""
+        ...
+
+    async def unseal(self, record_id: str, caller: Caller) -> Unsealed:
+        """One record's sealed fields, the look on record first."""
         ...
 
     def close(self) -> None:
@@ -248,6 +259,35 @@ class Gateway:
         """Return one record's public part with its index and leaf, or None."""
         return await self._parts.reader.one(record_id)
 
+    async def audit_proof(self, record_id: str) -> str:
+        """Return one record's proof; see `gateway.audit.proof`."""
+        return await self._parts.reader.proof(record_id)
+
+    async def audit_unseal(self, record_id: str, caller: Caller) -> Unsealed:
+        """Return one record's sealed fields; who looked is on record first."""
+        return await self._parts.reader.unseal(record_id, caller)
+
+    async def reload_policies(self) -> ReloadReport:
+        """Read the policy files again; whether they were taken or refused goes on record.
+
+        Requests under way keep the policy that they began with.
+
+        Raises:
+            AuditUnavailable: the log takes no record.
+        """
+        report = await asyncio.to_thread(self._parts.policies.reload)
+        public: dict[str, Json] = {
+            "event": "policies reloaded" if report.ok else "policies refused",
+            "policies": self._policy_fields(),
+        }
+        if report.error is not None:
+            public["problem"] = str(report.error)[:_PROBLEM_CHARACTERS]
+        await asyncio.wrap_future(self._parts.log.append(RecordDraft("config", new_id(), public)))
+        return report
+
+    def _policy_fields(self) -> list[Json]:
+        return [{"name": ref.name, "revision": ref.revision} for ref in self._parts.policies.refs()]
+
     def _record_configuration(self) -> None:
         """Put the policies and models in force on record, so that every decision can name known ones."""
         parts = self._parts
@@ -261,7 +301,7 @@ class Gateway:
         public: dict[str, Json] = {
             "event": "started",
             "models": [model_fields(model) for model in models],
-            "policies": [{"name": ref.name, "revision": ref.revision} for ref in parts.policies.refs()],
+            "policies": self._policy_fields(),
             "started_unix_s": int(time.time()),
         }
         parts.log.append(RecordDraft("config", new_id(), public))

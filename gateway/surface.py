@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from gateway.audit.reader import RecordFilter
+from gateway.audit.filters import RecordFilter
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Outcome, StreamEvent
 from gateway.ports import GeneratorCard, Json
@@ -36,6 +36,15 @@ class AuditPage:
 
     records: tuple[Mapping[str, Json], ...]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """The sealed fields of record `id`, and the id of the `access` record that says who looked."""
+
+    id: str
+    access: str
+    fields: Mapping[str, str]
 
 
 class ServerSettings(Protocol):
@@ -170,4 +179,12 @@ class GatewayService(Protocol):
 
     async def audit_record(self, record_id: str) -> Mapping[str, Json] | None:
         """One record's public part with `index` and `leaf`, or None."""
+        ...
+
+    async def audit_proof(self, record_id: str) -> str:
+        """One record's proof as text. Raises NotFound, and Conflict while no signed head covers it."""
+        ...
+
+    async def audit_unseal(self, record_id: str, caller: Caller) -> Unsealed:
+        """One record's sealed fields; who looked is durable first. Raises NotFound."""
         ...

@@ -16,6 +16,7 @@ from classifiers.protocol import Classifier, ClassifierConfigError
 from classifiers.registry import ClassifierSpec, load_classifiers, load_factory
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
+from gateway.audit.sealing import Sealer
 from gateway.audit.settings import AuditSettings
 from gateway.drift import DriftGauge
 from gateway.errors import ConfigurationError, PluginError
@@ -56,6 +57,7 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
     generators = build_generators(settings)
     audit = audit_settings(settings)
     log = SqliteAuditLog.open(audit, on_broken=on_log_broken)
+    sealer = Sealer.from_file(audit.sealing_key, may_create=False)
 
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
@@ -89,7 +91,7 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
             rewriting=rewriting,
             generators=generators,
             log=log,
-            reader=Records(AuditReader(audit.database)),
+            reader=Records(AuditReader(audit.database, sealer), log),
             metrics=metrics,
         )
     )
@@ -133,9 +135,9 @@ def build_policies(settings: Settings, classifiers: Mapping[str, Classifier]) ->
     today = dt.datetime.now(dt.UTC).date()
     folders = [settings.policies.folder] if settings.policies.folder else []
     try:
-        policies = PoliciesInForce(PolicyBook(cards, folders, today=today), settings.policies.default)
-        if settings.policies.low is not None:
-            policies.book.get(settings.policies.low)
+        policies = PoliciesInForce(
+            PolicyBook(cards, folders, today=today), settings.policies.default, settings.policies.low
+        )
     except PolicyError as error:
         raise ConfigurationError(str(error)) from error
     return policies

@@ -98,8 +98,11 @@ class PolicyBook:
             raise PolicyError(shelf.unusable[name].diagnostics)
         raise PolicyError.plain(f'no policy named "{name}"', hint=f"there are: {', '.join(self.names)}")
 
-    def reload(self, today: dt.date | None = None) -> ReloadReport:
-        """Read every file again. On any error nothing changes, and the report carries it."""
+    def reload(self, today: dt.date | None = None, *, keep: Iterable[str] = ()) -> ReloadReport:
+        """Read every file again. On any error nothing changes, and the report carries it.
+
+        A policy named in `keep` must still be there.
+        """
         before = self._shelf
         try:
             after = self._read(today)
@@ -110,6 +113,9 @@ class PolicyBook:
             return ReloadReport(
                 error=PolicyError(d for name in lost for d in after.unusable[name].diagnostics)
             )
+        if gone := sorted(set(keep) - set(after.policies)):
+            message = f"no file holds the policy {gone[0]} any more, and the settings name it"
+            return ReloadReport(error=PolicyError.plain(message, hint="put it back, or change the settings"))
         self._shelf = after
         return ReloadReport(
             changed=tuple(p.ref for name, p in after.policies.items() if _ref(before, name) != p.ref),

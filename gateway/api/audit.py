@@ -1,7 +1,7 @@
 """`/v1/audit/…`: read the log.
 
-Duty: parse filters, keep a key inside its tenant, render; nothing is written here.
-Only public parts leave through this door: what is sealed stays sealed.
+Duty: parse filters, keep a key inside its tenant, render. Public parts and proofs leave for whoever audits;
+sealed text for reviewers alone, and the service puts each look on record first.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import responses
-from gateway.api.auth import AUDIT
-from gateway.api.edge import edge_of
+from gateway.api.auth import AUDIT, REVIEW
+from gateway.api.edge import Edge, edge_of
+from gateway.api.form import refuse_foreign_pages
 from gateway.api.keys import Role
 from gateway.api.problems import JSON
-from gateway.audit.reader import RecordFilter
+from gateway.audit.filters import RecordFilter
 from gateway.errors import Forbidden, NotFound
 from gateway.ports import Json
 from gateway.requests import Caller
@@ -49,10 +50,10 @@ class AuditQuery(BaseModel):
     request: _Word | None = Field(None, description="Request id.")
     type: _Word | None = Field(None, description="decision, config, review, access, erasure, gap, heartbeat.")
     stage: _Word | None = Field(
-        None, description="prompt, rewrite, prompt-recheck, input-image, image, outcome, …"
+        None, description="prompt, rewrite, prompt-recheck, generate, input-image, image, outcome."
     )
     action: _Word | None = Field(None, description="allow, redact, regenerate, rewrite, hold, block.")
-    category: _Word | None = None
+    category: _Word | None = Field(None, description="A rule matched on this category or one below it.")
     rule: _Word | None = None
     policy_revision: _Word | None = None
     tenant: _Word | None = Field(None, description="Another tenant than the key's own: admin only.")
@@ -95,10 +96,38 @@ async def read_record(request: Request, record_id: str) -> Response:
     """The public part, with its place and leaf hash in the log."""
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, AUDIT)
-    record = await edge.service.audit_record(record_id)
-    if record is None or not _may_see(caller, record):
-        raise NotFound("There is no such record in this tenant.", param="record_id")
+    record = await _visible(edge, caller, record_id)
     return Response(orjson.dumps(record), headers=_FRESH, media_type=JSON)
+
+
+@router.get(
+    "/v1/audit/records/{record_id}/proof",
+    summary="Prove one record",
+    response_class=Response,
+    responses=responses.PROOF,
+)
+async def prove_record(request: Request, record_id: str) -> Response:
+    """A tlog-proof: the record, its path in the tree and a signed head, for whoever has the public key."""
+    edge = edge_of(request)
+    await _visible(edge, edge.keys.authenticate(request, AUDIT), record_id)
+    return Response(await edge.service.audit_proof(record_id), headers=_FRESH, media_type="text/plain")
+
+
+@router.post(
+    "/v1/audit/records/{record_id}/unseal",
+    summary="Read a record's sealed text",
+    response_class=Response,
+    responses=responses.UNSEALED,
+)
+async def unseal_record(request: Request, record_id: str) -> Response:
+    """The prompt and who asked, for reviewers; an `access` record with the key's id is durable first."""
+    edge = edge_of(request)
+    caller = edge.keys.authenticate(request, REVIEW)
+    refuse_foreign_pages(request)
+    await _visible(edge, caller, record_id)
+    opened = await edge.service.audit_unseal(record_id, caller)
+    content = {"id": opened.id, "access": opened.access, "fields": opened.fields}
+    return Response(orjson.dumps(content), headers=_FRESH, media_type=JSON)
 
 
 @router.get(
@@ -132,6 +161,14 @@ def _filters(query: AuditQuery, caller: Caller) -> RecordFilter:
         to_us=_microseconds(query.until),
         degraded=query.degraded,
     )
+
+
+async def _visible(edge: Edge, caller: Caller, record_id: str) -> Mapping[str, Json]:
+    """Return the record. Raises NotFound when there is none, or the caller may not see it."""
+    record = await edge.service.audit_record(record_id)
+    if record is None or not _may_see(caller, record):
+        raise NotFound("There is no such record in this tenant.", param="record_id")
+    return record
 
 
 def _may_see(caller: Caller, record: Mapping[str, Json]) -> bool:

@@ -24,6 +24,7 @@ from gateway.surface import ApiSettings
 
 GENERATE: Final = frozenset({Role.GENERATE})
 AUDIT: Final = frozenset({Role.AUDIT, Role.REVIEW})
+REVIEW: Final = frozenset({Role.REVIEW})
 ANYONE: Final = frozenset(Role)
 _RECHECK_S: Final = 1.0
 _MAX_KEY: Final = 256

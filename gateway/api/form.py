@@ -42,7 +42,7 @@ async def read_form(request: Request, *, limit_bytes: int) -> Form:
         RequestInvalid: no multipart form, a malformed one, a field twice, too many parts.
         Forbidden: a page of another site sent it.
     """
-    _refuse_foreign_pages(request)
+    refuse_foreign_pages(request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise RequestInvalid(f"Send the body as a form, with the header Content-Type: {FORM}.")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -88,11 +88,11 @@ async def _parts(request: Request, content: bytes) -> list[tuple[str, str | byte
     return parts
 
 
-def _refuse_foreign_pages(request: Request) -> None:
-    """A browser names the page's site in Origin; programs send none."""
+def refuse_foreign_pages(request: Request) -> None:
+    """A browser names the page's site in Origin; programs send none. Raises Forbidden."""
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("This form came from a page of another site; call the API from a program.")
+        raise Forbidden("This request came from a page of another site; call the API from a program.")
 
 
 def _shown(name: str) -> str:

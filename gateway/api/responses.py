@@ -18,6 +18,7 @@ from gateway.api.schemas import (
     NotReady,
     Ready,
     RecordPage,
+    UnsealedRecord,
 )
 
 _JSON: Final = "application/json"
@@ -26,6 +27,7 @@ _ERRORS: Final[Mapping[int, str]] = {
     401: "No API key, or an unknown one.",
     403: "The key's role does not allow this.",
     404: "There is no such thing, or not for this tenant.",
+    409: "The thing is in another state than the request assumes.",
     413: "The body or a picture is too large.",
     429: "The key's own rate is used up; see Retry-After.",
     500: "A fault of the gateway; nothing was released.",
@@ -103,4 +105,9 @@ METRICS: Final[Responses] = {
 }
 RECORDS: Final[Responses] = {200: {"model": RecordPage}, **errors(400, *_ACCESS, 503)}
 RECORD: Final[Responses] = {200: {"model": dict[str, Any]}, **errors(404, *_ACCESS, 503)}
+PROOF: Final[Responses] = {
+    200: {"description": "A tlog-proof.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **errors(404, 409, *_ACCESS, 503),
+}
+UNSEALED: Final[Responses] = {200: {"model": UnsealedRecord}, **errors(404, *_ACCESS, 503)}
 CHECKPOINT: Final[Responses] = {200: {"model": LogHead}, **errors(*_ACCESS, 503)}

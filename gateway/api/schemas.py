@@ -248,6 +248,14 @@ class RecordPage(BaseModel):
     has_more: bool
 
 
+class UnsealedRecord(BaseModel):
+    """The sealed fields of a record, and the id of the record that says who looked."""
+
+    id: str
+    access: str
+    fields: dict[str, str]
+
+
 class LogHead(BaseModel):
     """Durable size of the log and its RFC 9162 root in hex."""
 

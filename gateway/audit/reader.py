@@ -14,29 +14,14 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.audit.filters import RecordFilter, conditions_of, source_of
+from gateway.audit.proof import make_proof
 from gateway.audit.schema import connect_reader
 from gateway.audit.sealing import SealBroken, Sealer
-from gateway.errors import AuditUnavailable, ConfigurationError, NotFound, RequestInvalid
+from gateway.errors import AuditUnavailable, ConfigurationError, Conflict, NotFound, RequestInvalid
 
 MAX_LIMIT: Final = 500
 _COLUMNS: Final = "records.idx, id, type, leaf, body"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordFilter:
-    """What to list; every given field must fit. Times are µs UTC, `from_us` included, `to_us` not."""
-
-    from_us: int | None = None
-    to_us: int | None = None
-    request_id: str | None = None
-    stage: str | None = None
-    action: str | None = None
-    category: str | None = None
-    rule: str | None = None
-    policy_revision: str | None = None
-    tenant: str | None = None
-    type: str | None = None
-    degraded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +78,15 @@ class AuditReader:
         Paging is stable: a record that is written meanwhile never moves another to a second page.
 
         Raises:
-            RequestInvalid: `limit` is out of range.
+            RequestInvalid: `limit` is out of range, or a filter holds a word that no record has.
             AuditUnavailable: the log can't be read.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise RequestInvalid(f"limit must be within 1 and {MAX_LIMIT}", param="limit")
         chosen = filters or RecordFilter()
-        source, values = _source(chosen)
-        conditions = _conditions(chosen, values)
+        chosen.require_known()
+        source, values = source_of(chosen)
+        conditions = conditions_of(chosen, values)
         if cursor is not None:
             conditions.append(f"{source.index} > ?" if oldest_first else f"{source.index} < ?")
             values.append(cursor)
@@ -139,6 +125,28 @@ class AuditReader:
             [request_id],
         )
         return tuple(StoredRecord(*row) for row in rows)
+
+    def proof(self, record_id: str) -> str:
+        """Return the file that proves one record to whoever has the public key (`gateway.audit.proof`).
+
+        It reads every leaf that the newest head covers: 32 bytes a record.
+
+        Raises:
+            NotFound: no such record.
+            Conflict: no signed head covers it yet.
+            AuditUnavailable: the log can't be read.
+        """
+        record = self.get(record_id)
+        heads = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1", [])
+        if not heads or heads[0][0] <= record.index:
+            raise Conflict(
+                "no signed head covers this record yet; one is signed within ten seconds: try again"
+            )
+        size, note = heads[0]
+        leaves = [
+            leaf for (leaf,) in self._query("SELECT leaf FROM records WHERE idx < ? ORDER BY idx", [size])
+        ]
+        return make_proof(leaves, record.index, record.body, str(note))
 
     def unseal(self, record_id: str) -> dict[str, str]:
         """Return the sealed fields of a record. The caller has recorded the access before.
@@ -192,50 +200,3 @@ class AuditReader:
                 return self._connection.execute(sql, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as cause:
             raise AuditUnavailable("the audit log can't be read") from cause
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    tables: str
-    index: str
-
-
-def _source(filters: RecordFilter) -> tuple[_Source, list[object]]:
-    """What to scan in order: with a rule or category, its hits, so that a page costs what it shows."""
-    for kind, value in (("rule", filters.rule), ("category", filters.category)):
-        if value is not None:
-            tables = (
-                "marks CROSS JOIN records ON records.idx = marks.idx AND marks.kind = ? AND marks.value = ?"
-            )
-            return _Source(tables, "marks.idx"), [kind, value]
-    return _Source("records", "records.idx"), []
-
-
-def _conditions(filters: RecordFilter, values: list[object]) -> list[str]:
-    """The WHERE terms; the literal ones let SQLite use the partial indexes of `schema`."""
-    conditions: list[str] = []
-    for condition, value in (
-        ("time_us >= ?", filters.from_us),
-        ("time_us < ?", filters.to_us),
-        ("request_id = ?", filters.request_id),
-        ("stage = ?", filters.stage),
-        ("action = ?", filters.action),
-        ("type = ?", filters.type),
-        ("tenant = ?", filters.tenant),
-        ("policy_revision = ?", filters.policy_revision),
-        (
-            "records.idx IN (SELECT idx FROM marks WHERE kind = 'category' AND value = ?)",
-            filters.category if filters.rule is not None else None,  # alone, it is the source
-        ),
-        ("degraded = ?", None if filters.degraded is None else int(filters.degraded)),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    if filters.action not in {None, "allow"}:
-        conditions.append("action <> 'allow'")
-    if filters.type not in {None, "decision"}:
-        conditions.append("type <> 'decision'")
-    if filters.degraded:
-        conditions.append("degraded = 1")
-    return conditions

@@ -1,4 +1,7 @@
-"""`imagegate audit`: list records, show one, verify the whole log. Reading needs no running server."""
+"""`imagegate audit`: list records, show one, verify the whole log. Reading needs no running server.
+
+Proofs of single records are in `audit_proof`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import audit_proof
 from gateway.cli.audit_views import print_record, print_records, print_report, record_view, report_view
 from gateway.cli.boundary import CORRUPT
 from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
@@ -19,7 +23,11 @@ if TYPE_CHECKING:
     from gateway.audit.reader import AuditReader, StoredRecord
     from gateway.audit.settings import AuditSettings
 
-app = typer.Typer(no_args_is_help=True, help="Read the log of decisions, and verify it.")
+app = typer.Typer(
+    no_args_is_help=True, help="Read the log of decisions, verify it, and prove single records."
+)
+app.command("prove")(audit_proof.prove)
+app.command("check-proof")(audit_proof.check_proof)
 
 
 @app.command("list")
@@ -28,14 +36,21 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
     until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     request: Annotated[str | None, typer.Option(help="Of this request id.")] = None,
     stage: Annotated[
-        str | None, typer.Option(help="prompt, prompt-recheck, image, rewrite, outcome …")
+        str | None,
+        typer.Option(help="prompt, prompt-recheck, rewrite, generate, input-image, image, outcome."),
     ] = None,
-    action: Annotated[str | None, typer.Option(help="allow, redact, rewrite, hold, block.")] = None,
-    category: Annotated[str | None, typer.Option(help="A rule on this category matched.")] = None,
+    action: Annotated[
+        str | None, typer.Option(help="allow, redact, regenerate, rewrite, hold, block.")
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(help="A rule matched on this category or one below it.")
+    ] = None,
     rule: Annotated[str | None, typer.Option(help="This rule matched.")] = None,
     policy_revision: Annotated[str | None, typer.Option(help="Decided by this policy revision.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
-    record_type: Annotated[str | None, typer.Option("--type", help="decision, config, access, gap …")] = None,
+    record_type: Annotated[
+        str | None, typer.Option("--type", help="decision, config, review, access, erasure, gap, heartbeat.")
+    ] = None,
     degraded: Annotated[
         bool | None, typer.Option("--degraded/--complete", help="With, or without, a missing classifier.")
     ] = None,
@@ -53,7 +68,7 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
     - `imagegate audit list --action block --since 2026-11-01`
     - `imagegate audit list --category violence --limit 5 --json`
     """
-    from gateway.audit.reader import RecordFilter
+    from gateway.audit.filters import RecordFilter
 
     filters = RecordFilter(
         from_us=_microseconds(since, "--since"),
@@ -93,7 +108,7 @@ def show_(
     """Show a record, or all records of a request in order.
 
     With --unseal the prompt and the actor are shown too. An access record is written before, so that needs
-    the log to itself: not beside a running server on the same data folder.
+    the log to itself; of a running server ask POST /v1/audit/records/ID/unseal with a reviewer's key.
 
     Examples:
 

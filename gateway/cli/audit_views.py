@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cli.printing import add_row, say, show, table
 
@@ -23,6 +23,9 @@ def record_view(record: StoredRecord) -> dict[str, Any]:
 
 def print_records(records: Sequence[StoredRecord]) -> None:
     """A table, one record a row; nothing that is sealed."""
+    if not records:
+        say("no record fits")
+        return
     rows = table("index", "time (UTC)", "type", "stage", "action", "categories", "rules", "request", "id")
     for record in records:
         public = record.public
@@ -46,15 +49,47 @@ def print_records(records: Sequence[StoredRecord]) -> None:
 
 
 def print_record(view: Mapping[str, Any]) -> None:
-    """One field a line."""
+    """What was decided first, one field a line; then rules and scores as tables, scores from 0 to 1."""
     import orjson
 
-    for key, value in view.items():
+    later = [key for key in view if key not in _FIRST]
+    for key in (*(key for key in _FIRST if key in view), *later):
+        value = view[key]
+        if value in (None, "", [], {}) or (key in _TABLES and _is_table(value)):
+            continue
         shown = _time(value) if key == "time_us" else value
         if isinstance(shown, Mapping | list):
-            shown = orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
-        say(f"{key:<14}{shown}")
+            shown = orjson.dumps(shown).decode()
+        say(f"{'time (UTC)' if key == 'time_us' else key:<14}{shown}")
+    for key, columns in _TABLES.items():
+        if view.get(key) and _is_table(view[key]):
+            _print_part(key, columns, view[key])
     say("")
+
+
+_FIRST: Final = ("id", "type", "stage", "verdict", "action", "outcome", "reason", "time_us", "policy")
+_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "rules": ("id", "action", "category", "severity", "score", "threshold", "classifier", "mode"),
+    "shadow": ("id", "action", "category", "severity", "score", "threshold", "classifier", "mode"),
+    "scores": ("classifier", "revision", "view", "category", "score"),
+}
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping | list) for row in value)
+
+
+def _print_part(title: str, columns: tuple[str, ...], rows: Sequence[Any]) -> None:
+    """Rows of a record; millionths become decimals, the highest score comes first."""
+    plain = [row if isinstance(row, Mapping) else dict(zip(columns, row, strict=False)) for row in rows]
+    part = table(*columns, title=title)
+    for row in sorted(plain, key=lambda row: -int(row.get("score") or 0)):
+        cells = [
+            f"{row[name] / 1e6:.6f}" if name in {"score", "threshold"} and name in row else row.get(name)
+            for name in columns
+        ]
+        add_row(part, cells)
+    show(part)
 
 
 def _time(microseconds: object) -> str:
@@ -66,7 +101,7 @@ def _time(microseconds: object) -> str:
 
 def print_report(report: VerifyReport) -> None:
     """Every check with its first finding, then what was covered."""
-    rows = table("check", "findings", "first")
+    rows = table("check", "findings", "first finding")
     for check in report.checks:
         first = check.details[0] if check.details else "ok"
         add_row(rows, (check.name, check.failures, first), style=None if check.ok else "red")

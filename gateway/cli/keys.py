@@ -54,6 +54,8 @@ def add(  # noqa: PLR0917  # typer: parameters are options
     """
     from gateway.api.keys import Role, add_key, create_key
 
+    if policy is not None:
+        _require_policy(policy, config, data)
     path, configured = _file(file, config, data)
     made = create_key(Role(role.value), tenant=tenant, policy=policy, rate_per_minute=rate_per_minute)
     add_key(path, made.key)
@@ -116,6 +118,14 @@ def revoke(
         print_json({"id": key_id, "revoked": True})
     else:
         say(f"revoked {key_id}")
+
+
+def _require_policy(name: str, config: Path | None, data: Path | None) -> None:
+    """Raises PolicyError: a key with a policy that can't serve would be answered 503."""
+    from gateway.wiring import build_classifiers, build_policies
+
+    settings = settings_from(config, data)
+    build_policies(settings, build_classifiers(settings)).book.get(name)
 
 
 def _file(file: Path | None, config: Path | None, data: Path | None) -> tuple[Path, bool]:

@@ -26,7 +26,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-def serve(
+class LogFormat(StrEnum):
+    """A line for people, or one JSON object a line."""
+
+    PLAIN = "plain"
+    JSON = "json"
+
+
+def serve(  # noqa: PLR0917  # typer: parameters are options
     host: Annotated[
         str | None,
         typer.Option(help="Address to bind. Absent: the settings' (127.0.0.1).", show_default=False),
@@ -38,11 +45,15 @@ def serve(
     config: ConfigOption = None,
     data: DataOption = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much is logged.")] = LogLevel.INFO,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Lines for people, or one JSON object a line.")
+    ] = LogFormat.PLAIN,
 ) -> None:
     """Serve the OpenAI-compatible API; prints two curl lines to try when it is ready.
 
     Without API keys it binds to loopback only. SIGTERM: not ready first, then accepted work is finished (at
-    most `server.drain_s` seconds), then exit code 0; a second signal ends it at once.
+    most `server.drain_s` seconds), then exit code 0; a second signal ends it at once. SIGHUP: the policy
+    files are read again; if one is wrong, all old policies stay in force.
 
     Examples:
 
@@ -51,7 +62,7 @@ def serve(
     - `imagegate serve --config imagegate.yaml --host 0.0.0.0` (needs `keys_file` in the settings)
     """
     settings = settings_from(config, data, server__host=host, server__port=port)
-    configure_logging(level=log_level.value)
+    configure_logging(level=log_level.value, json=log_format is LogFormat.JSON)
     _run(settings, log_level)
 
 
@@ -73,7 +84,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
     import uvicorn
 
     from gateway.api.app import create_app
-    from gateway.cli.server import DrainingServer
+    from gateway.cli.server import DrainingServer, reload_on_hangup
     from gateway.collection import settle
     from gateway.errors import AuditUnavailable
     from gateway.wiring import build
@@ -91,6 +102,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
     try:
         await gateway.start()
         settle()
+        reload_on_hangup(gateway.reload_policies)
         app = create_app(gateway, metrics=gateway.metrics)
         config = uvicorn.Config(
             app,

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 
 from classifiers.signals import Findings, Modality, Signal
-from gateway.audit.reader import RecordFilter
+from gateway.audit.filters import RecordFilter
 from gateway.errors import RequestInvalid
 from gateway.moderation_types import Moderation, ModerationInput
 from gateway.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
 from gateway.ports import GeneratorCard, Json, ModelIdentity
 from gateway.requests import Caller, ImageRequest
-from gateway.surface import AuditPage, Emit, ModelEntry
+from gateway.surface import AuditPage, Emit, ModelEntry, Unsealed
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -166,6 +166,7 @@ class ScriptedService:
         self.requests: list[ImageRequest] = []
         self.moderated: list[tuple[Sequence[ModerationInput], str, Caller]] = []
         self.asked: list[tuple[RecordFilter, str | None, int]] = []
+        self.unsealed: list[tuple[str, str]] = []
         self.cancelled = 0
         self.life: list[str] = []
 
@@ -214,3 +215,10 @@ class ScriptedService:
 
     async def audit_record(self, record_id: str) -> Mapping[str, Json] | None:
         return next((record for record in self.records if record["id"] == record_id), None)
+
+    async def audit_proof(self, record_id: str) -> str:
+        return f"proof of {record_id}\n"
+
+    async def audit_unseal(self, record_id: str, caller: Caller) -> Unsealed:
+        self.unsealed.append((record_id, caller.actor))
+        return Unsealed(record_id, "access-1", {"prompt": "a red apple"})

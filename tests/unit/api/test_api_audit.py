@@ -11,7 +11,7 @@ from support.service import ScriptedService, client_of
 
 from gateway.api.app import create_app
 from gateway.api.keys import NewKey, Role, add_key, create_key
-from gateway.audit.reader import RecordFilter
+from gateway.audit.filters import RecordFilter
 
 RECORDS = "/v1/audit/records"
 
@@ -107,3 +107,34 @@ async def test_the_checkpoint_is_the_log_s_head(client: httpx.AsyncClient) -> No
     """Size and root, as in the headers of every answer."""
     response: httpx.Response = await client.get("/v1/audit/checkpoint")
     assert response.json() == {"size": 42, "root": "ab" * 32}
+
+
+async def test_a_proof_is_plain_text(client: httpx.AsyncClient, service: ScriptedService) -> None:
+    """An auditor takes the file as it is; a record that is not there has none."""
+    service.records = [{"id": "r1", "tenant": "default"}]
+    response = await client.get(f"{RECORDS}/r1/proof")
+    assert (response.status_code, response.text) == (200, "proof of r1\n")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert (await client.get(f"{RECORDS}/r2/proof")).status_code == 404
+
+
+async def test_sealed_text_is_for_reviewers_of_the_tenant(
+    tmp_path: Path, auditor: NewKey, service: ScriptedService
+) -> None:
+    """A reviewer's key opens its own tenant's records, an auditor's opens none, a foreign page none."""
+    service.records = [{"id": "mine", "tenant": "acme"}, {"id": "other", "tenant": "umbrella"}]
+    reviewer = create_key(Role.REVIEW, tenant="acme")
+    add_key(tmp_path / "keys.jsonl", reviewer.key)
+    app = create_app(service)
+    async with client_of(app) as client:
+        client.headers["authorization"] = f"Bearer {auditor.secret}"
+        assert (await client.post(f"{RECORDS}/mine/unseal")).status_code == 403
+        client.headers["authorization"] = f"Bearer {reviewer.secret}"
+        assert (await client.post(f"{RECORDS}/other/unseal")).status_code == 404
+        foreign = await client.post(f"{RECORDS}/mine/unseal", headers={"origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        assert service.unsealed == []
+        opened = await client.post(f"{RECORDS}/mine/unseal")
+    assert opened.json() == {"id": "mine", "access": "access-1", "fields": {"prompt": "a red apple"}}
+    assert opened.headers["cache-control"] == "no-store"
+    assert service.unsealed == [("mine", reviewer.key.id)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.audit import AuditSettings, SqliteAuditLog, new_id
-from gateway.audit.reader import AuditReader, RecordFilter
+from gateway.audit.filters import RecordFilter
+from gateway.audit.reader import AuditReader
 from gateway.audit.sealing import Sealer
 from gateway.audit.tree import leaf_hash
 from gateway.errors import AuditUnavailable, ConfigurationError, NotFound, RequestInvalid
@@ -52,7 +53,10 @@ def reader(settings: AuditSettings, log: SqliteAuditLog, drafts: list[RecordDraf
         ({"action": "allow"}, [4, 0]),
         ({"rule": "no-hate"}, [2, 1]),
         ({"category": "violence/graphic"}, [3, 1]),
+        ({"category": "violence"}, [3, 1]),
         ({"rule": "no-hate", "category": "violence/graphic"}, [1]),
+        ({"rule": "no-hate", "category": "violence"}, [1]),
+        ({"category": "custom/house"}, []),
         ({"category": "hate", "action": "block", "tenant": "acme"}, [2]),
         ({"policy_revision": "r2"}, [4]),
         ({"tenant": "acme"}, [2]),
@@ -105,6 +109,35 @@ def test_pages_join_without_doubles_while_records_arrive(
             log.append(make_draft(rules=[HATE])).result(10)
     assert [index for index in seen if index <= 5] == expected
     assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("field", "word", "known"),
+    [
+        ("type", "decisions", "heartbeat"),
+        ("stage", "picture", "input-image"),
+        ("action", "blocked", "regenerate"),
+        ("category", "violense", "violence/graphic"),
+    ],
+)
+def test_a_word_that_no_record_holds_is_refused(
+    reader: AuditReader, field: str, word: str, known: str
+) -> None:
+    """A mistyped filter is an error that lists the words, never an empty list that reads as good news."""
+    with pytest.raises(RequestInvalid, match=known) as refused:
+        reader.records(RecordFilter(**{field: word}))
+    assert refused.value.param == field
+
+
+def test_a_record_hit_in_two_parts_of_a_category_is_listed_once(
+    reader: AuditReader, log: SqliteAuditLog, make_draft: Make
+) -> None:
+    """`violence` finds a record whose rules name both `violence` and `violence/graphic` one time."""
+    log.append(make_draft(rules=[GORE, {"id": "fights", "category": "violence"}])).result(10)
+    page = reader.records(RecordFilter(category="violence"), limit=2)
+    assert [record.index for record in page.records] == [6, 3]
+    following = reader.records(RecordFilter(category="violence"), limit=2, cursor=page.next_cursor)
+    assert [record.index for record in following.records] == [1]
 
 
 @pytest.mark.parametrize("limit", [0, 501])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+import shutil
 import sqlite3
 
 import pytest
@@ -124,3 +127,38 @@ def test_a_wrong_time_is_named(used: Cli) -> None:
     ran = used.at("audit", "list", "--since", "yesterday")
     assert ran.exit_code == 2
     assert "--since" in ran.err
+
+
+def test_a_proof_stands_without_the_log(used: Cli) -> None:
+    """The file of one record is checked with the public key alone; a changed record exits 3."""
+    record = used.at("audit", "list", "--action", "block", "--stage", "prompt", "--json").json["records"][0]
+    proof, key = used.folder / "decision.tlog-proof", used.folder / "log.pub"
+    assert used.at("audit", "prove", record["id"], "-o", str(proof)).exit_code == 0
+    shutil.move(used.folder / "data" / "audit-keys" / "signing.key.pub", key)
+    shutil.rmtree(used.folder / "data")
+    checked = used("audit", "check-proof", str(proof), "--public-key", str(key), "--json")
+    assert checked.json["record"] == record
+    assert "the proof holds" in used("audit", "check-proof", str(proof), "--public-key", str(key)).out
+    lines = proof.read_text().split("\n")
+    body = base64.b64decode(lines[1].removeprefix("extra ")).replace(b'"action":"block"', b'"action":"allow"')
+    lines[1] = "extra " + base64.b64encode(body).decode()
+    proof.write_text("\n".join(lines))
+    forged = used("audit", "check-proof", str(proof), "--public-key", str(key))
+    assert forged.exit_code == 3
+    assert "DOES NOT HOLD" in forged.out
+
+
+def test_a_record_is_shown_with_its_rules_and_scores_as_tables(used: Cli) -> None:
+    """What people read are decimals from 0 to 1 and one line a score, not JSON."""
+    record = used.at("audit", "list", "--action", "block", "--stage", "prompt", "--json").json["records"][0]
+    shown = used.at("audit", "show", record["id"]).out
+    assert re.search(r"violence +[01]\.\d{6}", shown)
+    assert not re.search(r"^[{\[]", shown, re.MULTILINE)
+
+
+def test_an_empty_page_says_so(used: Cli) -> None:
+    """No table without rows; and a word that no record holds is exit code 2 with the words there are."""
+    assert "no record fits" in used.at("audit", "list", "--since", "2999-01-01").out
+    ran = used.at("audit", "list", "--category", "violense")
+    assert ran.exit_code == 2
+    assert "violence/graphic" in ran.err

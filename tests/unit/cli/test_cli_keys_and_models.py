@@ -25,6 +25,15 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(cli: Cli) -> None:
     assert "keys_file" in ran.err
 
 
+def test_a_key_names_a_policy_that_serves(cli: Cli) -> None:
+    """A mistyped policy is exit code 2 with the names there are, and no key is made."""
+    ran = cli.at("keys", "add", "--policy", "scriptd")
+    assert ran.exit_code == 2
+    assert "scripted" in ran.err
+    assert not (cli.folder / "data" / "api-keys.jsonl").exists()
+    assert cli.at("keys", "add", "--policy", "scripted").exit_code == 0
+
+
 def test_a_revoked_key_matches_no_more(cli: Cli) -> None:
     """Revoking keeps the line and ends the key."""
     made = cli.at("keys", "add", "--json").json
