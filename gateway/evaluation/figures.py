@@ -57,11 +57,25 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaded:
+    """One prompt measured plain and written in one way."""
+
+    violates: bool
+    plain: Measured
+    evaded: Measured
+
+
+@dataclass(frozen=True, slots=True)
 class EvasionFigures:
-    """Recall of violating prompts written in one way; `points` is the distance to plain writing."""
+    """What is flagged of prompts written in one way: violating ones (recall), and harmless ones.
+
+    `points` and `harmless_points` are the distances to plain writing, in percentage points.
+    """
 
     recall: Rate
     points: float
+    harmless: Rate
+    harmless_points: float
     is_encoding: bool
 
 
@@ -147,14 +161,11 @@ def flagged(seen: Sequence[tuple[Labelled, Measured]]) -> Flagged:
     )
 
 
-def evasion_figures(
-    plain: Sequence[Measured], evaded: Sequence[Measured], *, is_encoding: bool
-) -> EvasionFigures:
-    """Return the recall of violating prompts written in one way. `plain` and `evaded` go together."""
-    before = sum(m.flagged for m in plain)
-    after = Rate.of(m.flagged for m in evaded)
-    points = 100 * (after.count - before) / len(plain) if plain else 0.0
-    return EvasionFigures(after, points, is_encoding)
+def evasion_figures(seen: Sequence[Evaded], *, is_encoding: bool) -> EvasionFigures:
+    """Return what one way of writing does to recall, and to what is flagged of harmless prompts."""
+    recall, points = _moved([one for one in seen if one.violates])
+    harmless, harmless_points = _moved([one for one in seen if not one.violates])
+    return EvasionFigures(recall, points, harmless, harmless_points, is_encoding)
 
 
 def pair_figures(seen: Sequence[tuple[Labelled, Measured]], categories: Sequence[str]) -> PairFigures | None:
@@ -181,6 +192,13 @@ def pair_figures(seen: Sequence[tuple[Labelled, Measured]], categories: Sequence
         Rate.of(good.flagged for _, good in pairs),
         harmless_at,
     )
+
+
+def _moved(seen: Sequence[Evaded]) -> tuple[Rate, float]:
+    """The share flagged when evaded, and its distance to plain in points."""
+    after = Rate.of(one.evaded.flagged for one in seen)
+    before = sum(one.plain.flagged for one in seen)
+    return after, 100 * (after.count - before) / len(seen) if seen else 0.0
 
 
 def _ranking(seen: Sequence[tuple[Labelled, Measured]], category: str) -> Ranking:

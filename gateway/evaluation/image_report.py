@@ -100,7 +100,7 @@ def tables(evaluation: ImageEvaluation) -> list[Table]:
 def image_view(evaluation: ImageEvaluation, *, curves: bool) -> dict[str, Any]:
     """Return the evaluation as plain values, for report.json and `--json`."""
     view = evaluation_view(evaluation.base, curves=curves)
-    del view["evaded_prompts"]
+    del view["evaded_prompts"], view["evaded_harmless_prompts"]
     return {
         **view,
         "actions": {

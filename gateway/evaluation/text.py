@@ -15,15 +15,15 @@ from classifiers.batching import MicroBatcher
 from classifiers.protocol import Classifier, ClassifierCard
 from classifiers.signals import Findings
 from gateway.evaluation.evasions import ENCODINGS, EVASIONS
-from gateway.evaluation.figures import EvasionFigures, Figures, evasion_figures, figures
-from gateway.evaluation.measure import Bench, Candidate, Measured
+from gateway.evaluation.figures import Evaded, Figures, evasion_figures, figures
+from gateway.evaluation.measure import Bench, Candidate
 from gateway.evaluation.prompts import LabelledPrompt, categories_of
 from gateway.evaluation.speed import load, speed
 from policies.decision import PolicyRef, Stage
 from policies.policy import Policy
 
 MAX_EVADED: Final = 500
-"""Violating prompts that are also measured evaded, evenly spaced; each is measured ten times more."""
+"""Prompts of either side that are also measured evaded, evenly spaced; each is measured ten times more."""
 
 OnStep = Callable[[str, int], None]
 """Called with what is going on and how many texts of it are done since the last call."""
@@ -31,7 +31,10 @@ OnStep = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One run: what was measured, by what, under which policy, and each candidate's figures."""
+    """One run: what was measured, by what, under which policy, and each candidate's figures.
+
+    `evaded` and `evaded_harmless` count the violating and the harmless prompts that were measured evaded too.
+    """
 
     policy: PolicyRef
     cards: Mapping[str, ClassifierCard]
@@ -39,6 +42,7 @@ class Evaluation:
     categories: tuple[str, ...]
     evaded: int
     candidates: tuple[Figures, ...]
+    evaded_harmless: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ async def evaluate_text(
             loads[name] = await load(name, batcher)
         bench = Bench(batchers, run.policy)
         plain = await bench.findings(prompts, lambda: on_step("prompts", 1))
-        evaded = _evaded(prompts) if run.thorough else []
+        evaded = [*_evaded(prompts, True), *_evaded(prompts, False)] if run.thorough else []
         worked = await _work_evasions(bench, [prompts[at] for at in evaded], on_step)
         costs = {}
         for name in run.compared if run.thorough else ():
@@ -92,7 +96,16 @@ async def evaluate_text(
                 prompts,
                 measured,
                 categories,
-                evasions=_evasion_figures(read, [measured[at] for at in evaded], worked),
+                evasions={
+                    name: evasion_figures(
+                        [
+                            Evaded(bool(prompts[at].violates), measured[at], read(each))
+                            for at, each in zip(evaded, found, strict=True)
+                        ],
+                        is_encoding=name in ENCODINGS,
+                    )
+                    for name, found in worked.items()
+                },
                 speed=costs.get(candidate.name),
             )
         )
@@ -100,7 +113,16 @@ async def evaluate_text(
         name: sum(p.dataset == name for p in prompts) for name in dict.fromkeys(p.dataset for p in prompts)
     }
     cards = {name: classifier.card for name, classifier in run.classifiers.items()}
-    return Evaluation(run.policy.ref, cards, counts, tuple(categories), len(evaded), tuple(told))
+    violating = sum(bool(prompts[at].violates) for at in evaded)
+    return Evaluation(
+        run.policy.ref,
+        cards,
+        counts,
+        tuple(categories),
+        evaded=violating,
+        candidates=tuple(told),
+        evaded_harmless=len(evaded) - violating,
+    )
 
 
 def candidates_of(run: Run, stage: Stage = Stage.PROMPT) -> list[Candidate]:
@@ -112,29 +134,18 @@ def candidates_of(run: Run, stage: Stage = Stage.PROMPT) -> list[Candidate]:
     return [*alone, Candidate(f"policy {run.policy.ref.name}", planned, covered)]
 
 
-def _evaded(prompts: Sequence[LabelledPrompt]) -> list[int]:
-    """Places of the violating prompts that are also measured evaded."""
-    violating = [at for at, prompt in enumerate(prompts) if prompt.violates]
-    return violating[:: max(1, -(-len(violating) // MAX_EVADED))]
+def _evaded(prompts: Sequence[LabelledPrompt], violates: bool) -> list[int]:
+    """Places of the prompts of one side that are also measured evaded."""
+    places = [at for at, prompt in enumerate(prompts) if prompt.violates is violates]
+    return places[:: max(1, -(-len(places) // MAX_EVADED))]
 
 
 async def _work_evasions(
-    bench: Bench, violating: Sequence[LabelledPrompt], on_step: OnStep
+    bench: Bench, prompts: Sequence[LabelledPrompt], on_step: OnStep
 ) -> dict[str, list[Findings]]:
-    """Findings of the violating prompts in each evasion."""
+    """Findings of the prompts in each evasion."""
     worked = {}
-    for name, evade in {**EVASIONS, **ENCODINGS}.items() if violating else ():
-        texts = [replace(prompt, text=evade(prompt.text)) for prompt in violating]
+    for name, evade in {**EVASIONS, **ENCODINGS}.items() if prompts else ():
+        texts = [replace(prompt, text=evade(prompt.text)) for prompt in prompts]
         worked[name] = await bench.findings(texts, lambda: on_step("evasions", 1))
     return worked
-
-
-def _evasion_figures(
-    read: Callable[[Findings], Measured],
-    plain: Sequence[Measured],
-    worked: Mapping[str, Sequence[Findings]],
-) -> dict[str, EvasionFigures]:
-    return {
-        name: evasion_figures(plain, [read(each) for each in found], is_encoding=name in ENCODINGS)
-        for name, found in worked.items()
-    }

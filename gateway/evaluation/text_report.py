@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from gateway.errors import ConfigurationError
-from gateway.evaluation.figures import Figures
+from gateway.evaluation.figures import EvasionFigures, Figures
 from gateway.evaluation.metrics import Ranking, Rate
 from gateway.evaluation.plots import curves_png, evasions_png
 from gateway.evaluation.text import Evaluation
@@ -75,7 +75,11 @@ def sections(evaluation: Evaluation) -> list[tuple[str, list[Row]]]:
         ("Ranking: average precision / area under the ROC curve", _ranking_rows(evaluation)),
         (
             f"Recall when evaded, of {evaluation.evaded} violating prompts (points to plain)",
-            _evasion_rows(told),
+            _evasion_rows(told, harmless=False) if evaluation.evaded else [],
+        ),
+        (
+            f"Flagged when evaded, of {evaluation.evaded_harmless} harmless prompts (points to plain)",
+            _evasion_rows(told, harmless=True) if evaluation.evaded_harmless else [],
         ),
         ("Contrast pairs", _pair_rows(told)),
         ("Decided rightly, by slice", _slice_rows(told)),
@@ -127,12 +131,13 @@ def _ranking_cell(ranking: Ranking | None) -> str:
     return f"{ranking.average_precision:.3f} / {ranking.auc:.3f}"
 
 
-def _evasion_rows(told: Sequence[Figures]) -> list[Row]:
+def _evasion_rows(told: Sequence[Figures], *, harmless: bool) -> list[Row]:
+    def cell(one: EvasionFigures) -> str:
+        flagged, points = (one.harmless, one.harmless_points) if harmless else (one.recall, one.points)
+        return f"{percent(flagged.rate)} ({points:+.1f})"
+
     return [
-        (
-            f"{name} (encoding)" if one.is_encoding else name,
-            [f"{percent(f.evasions[name].recall.rate)} ({f.evasions[name].points:+.1f})" for f in told],
-        )
+        (f"{name} (encoding)" if one.is_encoding else name, [cell(f.evasions[name]) for f in told])
         for name, one in told[0].evasions.items()
     ]
 

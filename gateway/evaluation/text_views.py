@@ -19,6 +19,7 @@ def evaluation_view(evaluation: Evaluation, *, curves: bool) -> View:
         "datasets": dict(evaluation.prompts),
         "categories": list(evaluation.categories),
         "evaded_prompts": evaluation.evaded,
+        "evaded_harmless_prompts": evaluation.evaded_harmless,
         "classifiers": {
             name: {
                 "kind": card.kind,
@@ -61,6 +62,8 @@ def _figures(figures: Figures, *, curves: bool) -> View:
             name: {
                 "recall": rate_view(one.recall),
                 "points": round(one.points, 2),
+                "harmless": rate_view(one.harmless),
+                "harmless_points": round(one.harmless_points, 2),
                 "encoding": one.is_encoding,
             }
             for name, one in figures.evasions.items()

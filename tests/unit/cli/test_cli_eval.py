@@ -41,6 +41,7 @@ def test_figures_of_a_scripted_classifier(cli: Cli, prompts: str) -> None:
     assert words["pairs"]["ordered"]["count"] == 1
     assert words["right_by_slice"]["prompts.jsonl"]["indirect"]["rate"] == 0
     assert all(one["points"] == 0 for one in words["evasions"].values())
+    assert all(one["harmless_points"] == 0 for one in words["evasions"].values())
     assert len(words["evasions"]) == 10
     assert words["speed"]["prompts"] == 8
     assert not (cli.folder / "data").exists(), "a measurement goes on no record"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.evaluation.figures import evasion_figures, figures, flagged, pair_figures
+from gateway.evaluation.figures import Evaded, evasion_figures, figures, flagged, pair_figures
 from gateway.evaluation.measure import Candidate, Measured
 from gateway.evaluation.metrics import Rate, ranking
 from gateway.evaluation.prompts import LabelledPrompt
@@ -112,8 +112,12 @@ def test_contrast_pairs() -> None:
 
 
 def test_evasions_are_told_in_points_to_plain() -> None:
-    """Ten prompts, eight found plain, seven found evaded: ten points less."""
-    plain = [_measured(0.9)] * 8 + [_measured(0.1)] * 2
-    told = evasion_figures(plain, [_measured(0.9)] * 7 + [_measured(0.1)] * 3, is_encoding=False)
+    """Ten violating prompts, eight found plain, seven evaded; of five harmless ones two more are flagged."""
+    seen = [
+        Evaded(True, _measured(0.9 if at < 8 else 0.1), _measured(0.9 if at < 7 else 0.1)) for at in range(10)
+    ]
+    seen += [Evaded(False, _measured(0.1), _measured(0.9 if at < 2 else 0.1)) for at in range(5)]
+    told = evasion_figures(seen, is_encoding=False)
+    assert (told.recall.rate, told.harmless.rate) == (0.7, 0.4)
     assert told.points == pytest.approx(-10)
-    assert told.recall.rate == 0.7
+    assert told.harmless_points == pytest.approx(40)
