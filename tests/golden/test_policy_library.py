@@ -65,16 +65,17 @@ def test_a_library_policy_tells_intent_and_owner(path: Path) -> None:
 @pytest.mark.parametrize("score", [0.0, 0.2, 0.35, 0.5, 0.6, 0.75, 0.85, 1.0])
 @pytest.mark.parametrize("category", sorted(CATEGORIES))
 def test_strict_is_never_looser_than_the_other_two(category: str, score: float) -> None:
-    """For any one score: strict is at least as strict as default and permissive."""
-    actions = {}
-    for name in ("strict", "default", "permissive"):
-        for stage, looked in (
-            (Stage.PROMPT, ("wordlist", "prompt-safety", "minor-cues", "language")),
-            (Stage.IMAGE, ("opennsfw", "nsfw-inception")),
-        ):
-            findings = Findings((Signal(category, score, looked[-1], "r"),), (), looked)
-            actions[name, stage] = compiled(name).decide(stage, findings, "d").action
-    for stage in (Stage.PROMPT, Stage.IMAGE):
-        assert actions["strict", stage] >= max(actions["default", stage], actions["permissive", stage])
-        if category == "sexual/minors" and score >= 0.35:
-            assert {actions[name, stage] for name in ("strict", "default", "permissive")} == {Action.BLOCK}
+    """For any one score of any one classifier: strict is at least as strict as default and permissive."""
+    for stage, looked in (
+        (Stage.PROMPT, ("wordlist", "prompt-safety", "minor-cues", "language")),
+        (Stage.IMAGE, ("opennsfw", "nsfw-inception")),
+    ):
+        for source in looked:
+            findings = Findings((Signal(category, score, source, "r"),), (), looked)
+            strict, default, permissive = (
+                compiled(name).decide(stage, findings, "d").action
+                for name in ("strict", "default", "permissive")
+            )
+            assert strict >= max(default, permissive)
+            if category == "sexual/minors" and score >= 0.35:
+                assert {strict, default, permissive} == {Action.BLOCK}
