@@ -19,7 +19,10 @@ from policies.testing import cases_beside, made_up_card, run_tests
 CARDS = {
     card.name: card
     for card in (
-        made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual"),
+        made_up_card(
+            "wordlist", Modality.TEXT, "profanity", "violence", "violence/graphic", "hate", "harassment",
+            "self-harm", "sexual", "illicit", "illicit/violent",
+        ),
         made_up_card(
             "prompt-safety", Modality.TEXT, "violence", "violence/graphic", "hate", "harassment", "self-harm",
             "sexual", "illicit", "illicit/violent",

@@ -17,10 +17,16 @@ from policies.testing import made_up_card
 CARDS = {
     card.name: card
     for card in (
-        made_up_card("wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual", "minor"),
+        made_up_card(
+            "wordlist", Modality.TEXT, "profanity", "harassment", "hate", "sexual", "violence", "minor"
+        ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
-        made_up_card("prompt-safety", Modality.TEXT, "violence", "violence/graphic", "self-harm", "illicit"),
+        made_up_card(
+            "prompt-safety",
+            Modality.TEXT,
+            *("violence", "violence/graphic", "self-harm", "illicit", "harassment", "sexual"),
+        ),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
     )
