@@ -1,18 +1,20 @@
-"""Where a transformers image model comes from: the options every such adapter shares.
+"""Where a transformers image model comes from: what every such adapter shares.
 
-Duty: turn a hub id or a folder into a local folder with known hashes. It loads nothing.
+Duty: options, a local folder with known hashes, the card that follows from both, and the model's own image
+processor. It loads no weights.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from classifiers.protocol import ClassifierConfigError
+from classifiers.protocol import ClassifierCard, ClassifierConfigError
+from classifiers.signals import Modality
 from classifiers.weights import ResolvedModel, resolve
 
 _NO_SCORE: Final = {"model", "revision", "offline", "sha256", "licence", "threads"}
@@ -57,6 +59,39 @@ def resolve_hub(name: str, options: HubOptions) -> ResolvedModel:
             f"classifier {name!r}, option model: no config.json in {options.model_name}"
         )
     return resolved
+
+
+def hub_card(
+    name: str,
+    kind: str,
+    options: HubOptions,
+    resolved: ResolvedModel,
+    *,
+    categories: Iterable[str],
+    description: str,
+) -> ClassifierCard:
+    """Return the card of an image classifier that runs this model: uncalibrated, in any language."""
+    return ClassifierCard(
+        name=name,
+        kind=kind,
+        revision=card_revision(options, resolved),
+        modality=Modality.IMAGE,
+        categories=frozenset(categories),
+        languages=("*",),
+        licence=options.licence,
+        calibrated=False,
+        description=description,
+        weights_sha256=resolved.sha256.get("model.safetensors"),
+    )
+
+
+def image_processor(resolved: ResolvedModel) -> Any:
+    """Load the image processor that lies beside the model; no code of the repository runs."""
+    from transformers import AutoImageProcessor
+
+    return AutoImageProcessor.from_pretrained(
+        str(resolved.path), local_files_only=True, trust_remote_code=False
+    )
 
 
 def card_revision(options: HubOptions, resolved: ResolvedModel) -> str:

@@ -21,13 +21,12 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from classifiers.image.hub import HubOptions, card_revision, resolve_hub
-from classifiers.image.pixels import check_pixels
+from classifiers.image.hub import HubOptions, hub_card, image_processor, resolve_hub
+from classifiers.image.pixels import pictures_of
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, Pixels
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Signal
 
 KIND: Final = "safety-checker"
 CATEGORY: Final = "sexual"
@@ -58,17 +57,13 @@ class SafetyCheckerClassifier:
         self._model: Any = None
         self._processor: Any = None
         each = (*CONCEPTS, *SPECIAL_CARE) if options.signals == "each" else ()
-        self._card = ClassifierCard(
-            name=name,
-            kind=KIND,
-            revision=card_revision(options, self._resolved),
-            modality=Modality.IMAGE,
-            categories=frozenset({CATEGORY, *each}),
-            languages=("*",),
-            licence=options.licence,
-            calibrated=False,
+        self._card = hub_card(
+            name,
+            KIND,
+            options,
+            self._resolved,
+            categories={CATEGORY, *each},
             description="Sexual content by the likeness to 17 hidden concepts; blind to every other harm.",
-            weights_sha256=self._resolved.sha256.get("model.safetensors"),
         )
 
     @classmethod
@@ -104,15 +99,12 @@ class SafetyCheckerClassifier:
     def _load(self) -> None:
         import torch
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
-        from transformers import AutoImageProcessor
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
         torch.set_num_threads(self._options.threads)
         folder = self._resolved.path
         if (folder / _PREPROCESSOR).is_file():
-            self._processor = AutoImageProcessor.from_pretrained(
-                str(folder), local_files_only=True, trust_remote_code=False
-            )
+            self._processor = image_processor(self._resolved)
         else:  # a pipeline keeps it in another folder; it is CLIP's own, at the model's size
             config = json.loads((folder / "config.json").read_text("utf-8"))
             side = config["vision_config"]["image_size"]
@@ -129,10 +121,7 @@ class SafetyCheckerClassifier:
         self._model = model.to(self._options.device).eval()
 
     def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        for pixels in batch:
-            check_pixels(pixels)
-        pictures = [Image.fromarray(pixels) for pixels in batch]
-        tensors = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+        tensors = self._processor(images=pictures_of(batch), return_tensors="pt")["pixel_values"]
         return tensors.to(self._options.device, self._model.dtype)
 
     def _infer(self, tensors: Any) -> npt.NDArray[np.float64]:

@@ -17,14 +17,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
-from PIL import Image
 
-from classifiers.image.hub import card_revision, resolve_hub
-from classifiers.image.pixels import check_pixels
+from classifiers.image.hub import hub_card, image_processor, resolve_hub
+from classifiers.image.pixels import pictures_of
 from classifiers.image.zero_shot import ZeroShotOptions
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, Pixels
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Signal
 
 KIND: Final = "siglip"
 
@@ -48,17 +47,13 @@ class SiglipClassifier:
         self._processor: Any = None
         self._text: Any = None  # prompts × width, unit length; the benign ones first
         self._spans = options.spans()
-        self._card = ClassifierCard(
-            name=name,
-            kind=KIND,
-            revision=card_revision(options, self._resolved),
-            modality=Modality.IMAGE,
-            categories=frozenset(options.concepts),
-            languages=("*",),
-            licence=options.licence,
-            calibrated=False,
+        self._card = hub_card(
+            name,
+            KIND,
+            options,
+            self._resolved,
+            categories=options.concepts,
             description=f"Zero-shot comparison with descriptions by {options.model_name}.",
-            weights_sha256=self._resolved.sha256.get("model.safetensors"),
         )
 
     @classmethod
@@ -93,13 +88,11 @@ class SiglipClassifier:
 
     def _load(self) -> None:
         import torch
-        from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+        from transformers import AutoModel, AutoTokenizer
 
         torch.set_num_threads(self._options.threads)
         folder = str(self._resolved.path)
-        self._processor = AutoImageProcessor.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        self._processor = image_processor(self._resolved)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = AutoModel.from_pretrained(
             folder,
@@ -125,11 +118,8 @@ class SiglipClassifier:
         self._model = model
 
     def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        for pixels in batch:
-            check_pixels(pixels)
-        pictures = [Image.fromarray(pixels) for pixels in batch]
         # SigLIP 2's flexible models also take each picture's mask and shape in patches.
-        return self._processor(images=pictures, return_tensors="pt").to(
+        return self._processor(images=pictures_of(batch), return_tensors="pt").to(
             self._options.device, self._model.dtype
         )
 

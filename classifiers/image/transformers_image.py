@@ -15,14 +15,13 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from classifiers.image.hub import HubOptions, card_revision, resolve_hub
-from classifiers.image.pixels import check_pixels
+from classifiers.image.hub import HubOptions, hub_card, image_processor, resolve_hub
+from classifiers.image.pixels import pictures_of
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Signal
 from classifiers.taxonomy import is_known
 
 KIND: Final = "transformers-image"
@@ -58,17 +57,13 @@ class TransformersImageClassifier:
         self._columns = self._map_columns(name)
         self._model: Any = None
         self._processor: Any = None
-        self._card = ClassifierCard(
-            name=name,
-            kind=KIND,
-            revision=card_revision(options, self._resolved),
-            modality=Modality.IMAGE,
-            categories=frozenset(target.category for target in self._columns.values()),
-            languages=("*",),
-            licence=options.licence,
-            calibrated=False,
+        self._card = hub_card(
+            name,
+            KIND,
+            options,
+            self._resolved,
+            categories={target.category for target in self._columns.values()},
             description=f"Image classification by {options.model_name}.",
-            weights_sha256=self._resolved.sha256.get("model.safetensors"),
         )
 
     @classmethod
@@ -103,13 +98,11 @@ class TransformersImageClassifier:
 
     def _load(self) -> None:
         import torch
-        from transformers import AutoImageProcessor, AutoModelForImageClassification
+        from transformers import AutoModelForImageClassification
 
         torch.set_num_threads(self._options.threads)
         folder = str(self._resolved.path)
-        self._processor = AutoImageProcessor.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        self._processor = image_processor(self._resolved)
         model = AutoModelForImageClassification.from_pretrained(
             folder,
             local_files_only=True,
@@ -120,11 +113,7 @@ class TransformersImageClassifier:
         self._model = model.to(self._options.device).eval()
 
     def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        for pixels in batch:
-            check_pixels(pixels)
-        # PIL pictures leave no doubt where the channels are; a 3-pixel-high array would.
-        pictures = [Image.fromarray(pixels) for pixels in batch]
-        tensors = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+        tensors = self._processor(images=pictures_of(batch), return_tensors="pt")["pixel_values"]
         return tensors.to(self._options.device, self._model.dtype)
 
     def _infer(self, tensors: Any) -> npt.NDArray[np.float64]:

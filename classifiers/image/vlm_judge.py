@@ -23,12 +23,12 @@ from typing import Annotated, Any, Final, Literal
 from PIL import Image
 from pydantic import Field, model_validator
 
-from classifiers.image.hub import HubOptions, card_revision, resolve_hub
-from classifiers.image.pixels import check_pixels
+from classifiers.image.hub import HubOptions, hub_card, resolve_hub
+from classifiers.image.pixels import pictures_of
 from classifiers.image.vlm_answers import first_token, read_rating, share, word_tokens
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Signal
 from classifiers.taxonomy import is_known
 
 KIND: Final = "vlm-judge"
@@ -119,17 +119,13 @@ class VlmJudgeClassifier:
         self._resolved = resolve_hub(name, options)
         self._model: Any = None
         self._processor: Any = None
-        self._card = ClassifierCard(
-            name=name,
-            kind=KIND,
-            revision=card_revision(options, self._resolved),
-            modality=Modality.IMAGE,
+        self._card = hub_card(
+            name,
+            KIND,
+            options,
+            self._resolved,
             categories=options.categories,
-            languages=("*",),
-            licence=options.licence,
-            calibrated=False,
             description=f"A policy in words judged by {options.model_name} ({options.form}).",
-            weights_sha256=self._resolved.sha256.get("model.safetensors"),
         )
 
     @classmethod
@@ -159,11 +155,10 @@ class VlmJudgeClassifier:
 
     def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
         """Return one signal per category for each picture (H × W × 3 uint8), in order."""
-        for pixels in batch:
-            check_pixels(pixels)
-        if batch and self._model is None:
+        pictures = pictures_of(batch)
+        if pictures and self._model is None:
             self._load()
-        return [self._signals(self._scores(Image.fromarray(pixels))) for pixels in batch]
+        return [self._signals(self._scores(picture)) for picture in pictures]
 
     def close(self) -> None:
         """Drop the model."""
