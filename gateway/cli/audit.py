@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ import typer
 from gateway.cli import audit_proof
 from gateway.cli.audit_views import print_record, print_records, print_report, record_view, report_view
 from gateway.cli.boundary import CORRUPT
-from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
+from gateway.cli.options import ConfigOption, DataOption, JsonOption, microseconds, settings_from
 from gateway.cli.printing import print_json, say
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
     from gateway.audit.filters import RecordFilter
 
     filters = RecordFilter(
-        from_us=_microseconds(since, "--since"),
-        to_us=_microseconds(until, "--until"),
+        from_us=microseconds(since, "--since"),
+        to_us=microseconds(until, "--until"),
         request_id=request,
         stage=stage,
         action=action,
@@ -230,19 +229,6 @@ def _who() -> str:
         return f"cli:{getpass.getuser()}"
     except (OSError, KeyError):  # no such account, as in some containers
         return "cli"
-
-
-def _microseconds(text: str | None, option: str) -> int | None:
-    from gateway.errors import RequestInvalid
-
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RequestInvalid("write the time as 2026-11-23 or 2026-11-23T08:00:00Z", param=option) from error
-    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1_000_000)
 
 
 def _read_key(path: Path) -> str:

@@ -54,3 +54,19 @@ def settings_from(config: Path | None, data: Path | None = None, **overrides: ob
 
     dotted = {name.replace("__", "."): value for name, value in overrides.items()}
     return load_settings(config, {"data": data, **dotted})
+
+
+def microseconds(text: str | None, option: str) -> int | None:
+    """Return an option's time in µs UTC. Raises RequestInvalid."""
+    from datetime import UTC, datetime
+
+    from gateway.errors import RequestInvalid
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RequestInvalid("write the time as 2026-11-23 or 2026-11-23T08:00:00Z", param=option) from error
+    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1_000_000)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli import policy_replay
 from gateway.cli.boundary import BLOCKED
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.policy_views import coverage_view, policy_view, rewrite_line
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from policies.policy import Policy
     from policies.testing import TestReport
 
-app = typer.Typer(no_args_is_help=True, help="Check policy files, and show the policies that serve.")
+app = typer.Typer(
+    no_args_is_help=True, help="Check policy files, show the policies that serve, try one on the log."
+)
+app.command("replay")(policy_replay.replay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def coverage(
     - `imagegate policy coverage default`
     - `imagegate policy coverage policies/shop.yaml --json`
     """
-    chosen = _policy(policy, config)
+    chosen = named_policy(policy, config)
     if as_json:
         print_json({"policy": chosen.ref.name, "stages": coverage_view(chosen)})
         return
@@ -163,7 +167,7 @@ def coverage(
         show(rows)
 
 
-def _policy(named: str, config: Path | None) -> Policy:
+def named_policy(named: str, config: Path | None) -> Policy:
     """The policy that serves under a name, or the one that a file holds."""
     from gateway.errors import ConfigurationError
 

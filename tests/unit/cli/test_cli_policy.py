@@ -55,6 +55,24 @@ def test_a_mistake_is_shown_with_its_place(cli: Cli, policy: Path) -> None:
     assert f"{policy}: ok" in ran.out
 
 
+def test_a_replay_tells_what_would_have_changed(cli: Cli, policy: Path) -> None:
+    """Under the same policy nothing changes; under another one what would is named; nothing is written."""
+    assert cli.at("moderate", "a violent apple").exit_code == 1
+    assert cli.at("moderate", "a red apple").exit_code == 0
+    before = cli.at("audit", "list", "--json").out
+    same = cli.at("policy", "replay", "scripted", "--json").json
+    assert (same["decisions"], same["changed"], same["not_comparable"]) == (2, [], [])
+    milder = policy.with_name("milder.yaml")
+    milder.write_text(
+        POLICY.replace("name: scripted", "name: milder").replace("action: block", "action: hold")
+    )
+    replayed = cli.at("policy", "replay", str(milder), "--json").json
+    assert [(one["from"], one["to"]) for one in replayed["changed"]] == [("block", "hold")]
+    assert "1 would change" in cli.at("policy", "replay", str(milder)).out
+    assert cli.at("policy", "replay", str(milder), "--since", "2999-01-01", "--json").json["decisions"] == 0
+    assert cli.at("audit", "list", "--json").out == before
+
+
 def test_a_failing_case_and_an_unreached_rule_fail(cli: Cli, policy: Path) -> None:
     """A golden test that fails, and a rule that no case reaches, are violations."""
     tests = policy.with_name("scripted_test.yaml")
@@ -106,7 +124,7 @@ def test_lists_what_serves_and_what_cannot(cli: Cli) -> None:
 def test_shows_classifiers_and_rules(cli: Cli) -> None:
     """Rules come strictest first with their reasons, locked ones marked."""
     ran = cli.at("policy", "show", "scripted")
-    assert "prompt: words (300 ms, on failure block)" in ran.out
+    assert "prompt: words (20000 ms, on failure block)" in ran.out
     assert "(locked)" in ran.out
     view = cli.at("policy", "show", "scripted", "--json").json
     assert {rule["id"] for rule in view["stages"]["image"]["rules"]} >= {"shown", "veiled", "doubtful"}
