@@ -38,14 +38,12 @@ class Moderator:
         cards: Mapping[str, ClassifierCard],
         log: AuditLog,
         observer: Observer,
-        timeout_s: float,
     ) -> None:
         self._judge = judge
         self._policies = policies
         self._cards = cards
         self._log = log
         self._observer = observer
-        self._timeout_s = timeout_s
 
     @property
     def policies(self) -> PoliciesInForce:
@@ -58,9 +56,10 @@ class Moderator:
         *,
         request_id: str,
         caller: Caller,
+        timeout_s: float,
         surface: str = "moderations",
     ) -> tuple[Moderation, ...]:
-        """Return one answer per input, in order; every decision is durable by then.
+        """Return one answer per input, in order, within `timeout_s`; every decision is durable by then.
 
         Raises:
             RequestInvalid: a picture can't be decoded, or the policy judges no pictures.
@@ -71,7 +70,7 @@ class Moderator:
         )
         async with trail:
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout(timeout_s):
                     return await self._run(inputs, self._policies.get(caller.policy), trail)
             except TimeoutError as error:
                 raise StageTimeout("The moderation ran out of time.") from error
@@ -107,11 +106,13 @@ class Moderator:
         self, content: bytes, index: int, policy: Policy, trail: Trail, carried: tuple[Signal, ...]
     ) -> Decision:
         if policy.plan(Stage.IMAGE).skipped_reason is not None:
-            raise RequestInvalid("The policy in force judges no pictures; send texts only.", param="input")
+            raise RequestInvalid(
+                "input: the policy in force judges no pictures; send texts only.", param="input"
+            )
         try:
             pixels = await decode(content)
         except ImageRefused as error:
-            raise RequestInvalid(f"The picture was refused: {error.reason}", param="input") from error
+            raise RequestInvalid(f"input: {error.reason}.", param="input") from error
         return await self._judge.picture(pixels, policy=policy, trail=trail, index=index, carried=carried)
 
     def _covered(self, decisions: Sequence[Decision]) -> dict[Modality, frozenset[str]]:

@@ -206,10 +206,12 @@ class Gateway:
         *,
         request_id: str,
         caller: Caller,
-        surface: str = "moderations",
+        timeout_s: float,
     ) -> tuple[Moderation, ...]:
         """Judge without drawing; see `Moderator.run`."""
-        return await self._parts.moderator.run(inputs, request_id=request_id, caller=caller, surface=surface)
+        return await self._parts.moderator.run(
+            inputs, request_id=request_id, caller=caller, timeout_s=timeout_s
+        )
 
     def generator_card(self, model: str) -> GeneratorCard:
         """Return the card of the backend that a request names; the empty name is the default's.

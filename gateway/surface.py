@@ -152,9 +152,9 @@ class GatewayService(Protocol):
         ...
 
     async def moderate(
-        self, inputs: Sequence[ModerationInput], *, request_id: str, caller: Caller
+        self, inputs: Sequence[ModerationInput], *, request_id: str, caller: Caller, timeout_s: float
     ) -> tuple[Moderation, ...]:
-        """Judge every input by the caller's policy; one answer per input, in order."""
+        """Judge every input by the caller's policy within `timeout_s`; one answer per input, in order."""
         ...
 
     def generator_card(self, model: str) -> GeneratorCard:

@@ -77,7 +77,6 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
         cards=cards,
         log=log,
         observer=metrics,
-        timeout_s=settings.server.request_timeout_s,
     )
     return Gateway(
         Parts(
@@ -115,7 +114,6 @@ def build_moderator(settings: Settings) -> ModeratorAlone:
         cards={name: classifier.card for name, classifier in classifiers.items()},
         log=log,
         observer=SilentObserver(),
-        timeout_s=settings.server.request_timeout_s,
     )
     return ModeratorAlone(moderator, batchers, log)
 

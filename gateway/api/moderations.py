@@ -51,8 +51,8 @@ async def create_moderation(request: Request) -> Response:
     inputs = to_inputs(body)
     request_id = request_id_of(request)
     timeout_s = edge.service.settings.server.request_timeout_s
-    async with WhileConnected(request), edge.admission.slot(timeout_s):
-        answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller)
+    async with WhileConnected(request), edge.admission.slot(timeout_s) as left_s:
+        answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller, timeout_s=left_s)
     if len(answers) != len(inputs):
         raise ClassifierUnavailable("Not every input was judged; send the request again.", retry_after_s=2)
     policy = answers[0].decisions[0][1].policy

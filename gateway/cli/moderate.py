@@ -62,7 +62,13 @@ async def _judge(settings: Settings, asked: ModerationInput, policy: str | None)
 
     async with running_moderator(settings) as moderator:
         caller = local_caller(moderator.policies, policy)
-        answers = await moderator.run([asked], request_id=new_id(), caller=caller, surface=SURFACE)
+        answers = await moderator.run(
+            [asked],
+            request_id=new_id(),
+            caller=caller,
+            timeout_s=settings.server.request_timeout_s,
+            surface=SURFACE,
+        )
     return answers[0]
 
 

@@ -281,9 +281,7 @@ async def scripted_gateway(
         log=used_log,
         observer=metrics,
     )
-    moderator = Moderator(
-        judge=judge, policies=chosen, cards=cards, log=used_log, observer=metrics, timeout_s=request_timeout_s
-    )
+    moderator = Moderator(judge=judge, policies=chosen, cards=cards, log=used_log, observer=metrics)
     reader = AuditReader(audit.database)
     gateway = Gateway(
         Parts(

@@ -165,6 +165,7 @@ class ScriptedService:
         self.records: list[dict[str, Json]] = []
         self.requests: list[ImageRequest] = []
         self.moderated: list[tuple[Sequence[ModerationInput], str, Caller]] = []
+        self.moderated_within_s: list[float] = []
         self.asked: list[tuple[RecordFilter, str | None, int]] = []
         self.unsealed: list[tuple[str, str]] = []
         self.cancelled = 0
@@ -189,9 +190,10 @@ class ScriptedService:
         return self.answer(request) if self.answer is delivered else self.answer(request, emit)
 
     async def moderate(
-        self, inputs: Sequence[ModerationInput], *, request_id: str, caller: Caller
+        self, inputs: Sequence[ModerationInput], *, request_id: str, caller: Caller, timeout_s: float
     ) -> tuple[Moderation, ...]:
         self.moderated.append((inputs, request_id, caller))
+        self.moderated_within_s.append(timeout_s)
         return tuple(self.moderation(one) for one in inputs)
 
     def generator_card(self, model: str) -> GeneratorCard:
