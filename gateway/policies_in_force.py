@@ -1,11 +1,13 @@
 """Which policy decides for a caller: the one its key names, or the operator's default.
 
-A policy that can't be had withholds the picture; there is no fallback to another one.
+A policy that can't be had withholds the picture; there is no fallback to another one. A leave to fail open
+ends with its last day (UTC), also while the server runs.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 from gateway.errors import PolicyUnavailable
 from policies.book import PolicyBook, ReloadReport
@@ -14,10 +16,21 @@ from policies.errors import PolicyError
 from policies.policy import Policy
 
 
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
 class PoliciesInForce:
     """The policy book with the operator's default; refuses to be made when that one can't serve."""
 
-    def __init__(self, book: PolicyBook, default: str, low: str | None = None) -> None:
+    def __init__(
+        self,
+        book: PolicyBook,
+        default: str,
+        low: str | None = None,
+        *,
+        today: Callable[[], dt.date] = _today,
+    ) -> None:
         """`low` is the policy of `moderation: low`. Raises PolicyError when one is missing or wrong."""
         if low is not None:
             book.get(low)
@@ -25,6 +38,12 @@ class PoliciesInForce:
         self.book = book
         self._default = default
         self._required = {default, *([low] if low else [])}
+        self._today = today
+        self._tell: Callable[[tuple[PolicyRef, ...]], None] = lambda _refs: None
+
+    def when_closed(self, tell: Callable[[tuple[PolicyRef, ...]], None]) -> None:
+        """Have `tell` called with the new refs when a leave to fail open ends, before they serve."""
+        self._tell = tell
 
     def get(self, name: str | None) -> Policy:
         """Return the caller's policy, as it is now; a request keeps it to its end.
@@ -33,6 +52,8 @@ class PoliciesInForce:
             PolicyUnavailable: the key names a policy that does not exist or does not compile.
         """
         try:
+            if self.book.open_until is not None and (today := self._today()) > self.book.open_until:
+                self.book.close_expired(today, self._tell)
             return self.book.get(name or self._default)
         except PolicyError as error:
             raise PolicyUnavailable(
@@ -41,7 +62,7 @@ class PoliciesInForce:
 
     def reload(self) -> ReloadReport:
         """Read the files again; nothing changes unless all of them are right and the named ones are there."""
-        return self.book.reload(dt.datetime.now(dt.UTC).date(), keep=self._required)
+        return self.book.reload(self._today(), keep=self._required)
 
     def refs(self) -> tuple[PolicyRef, ...]:
         """Return every policy that can serve, by name and revision."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,6 +41,7 @@ from gateway.settings import Settings
 from gateway.surface import AuditPage, Emit, ModelEntry, Unsealed
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import ReloadReport
+from policies.decision import PolicyRef
 
 OK = "ok"
 _CLOSE_WITHIN_S: Final = 40.0
@@ -179,6 +180,7 @@ class Gateway:
             await parts.rewriter.start()
         await parts.rewriting.start()
         self._record_configuration()
+        parts.policies.when_closed(self._record_closed)
         self._started = True
 
     async def close(self) -> None:
@@ -280,15 +282,12 @@ class Gateway:
         report = await asyncio.to_thread(self._parts.policies.reload)
         public: dict[str, Json] = {
             "event": "policies reloaded" if report.ok else "policies refused",
-            "policies": self._policy_fields(),
+            "policies": _policy_fields(self._parts.policies.refs()),
         }
         if report.error is not None:
             public["problem"] = str(report.error)[:_PROBLEM_CHARACTERS]
         await asyncio.wrap_future(self._parts.log.append(RecordDraft("config", new_id(), public)))
         return report
-
-    def _policy_fields(self) -> list[Json]:
-        return [{"name": ref.name, "revision": ref.revision} for ref in self._parts.policies.refs()]
 
     def _record_configuration(self) -> None:
         """Put the policies and models in force on record, so that every decision can name known ones."""
@@ -303,7 +302,19 @@ class Gateway:
         public: dict[str, Json] = {
             "event": "started",
             "models": [model_fields(model) for model in models],
-            "policies": self._policy_fields(),
+            "policies": _policy_fields(parts.policies.refs()),
             "started_unix_s": int(time.time()),
         }
         parts.log.append(RecordDraft("config", new_id(), public))
+
+    def _record_closed(self, refs: Sequence[PolicyRef]) -> None:
+        """Put on record that a leave to fail open ended, with the policies as they are from now on."""
+        public: dict[str, Json] = {
+            "event": "fail-open ended",
+            "policies": _policy_fields(refs),
+        }
+        self._parts.log.append(RecordDraft("config", new_id(), public))
+
+
+def _policy_fields(refs: Iterable[PolicyRef]) -> list[Json]:
+    return [{"name": ref.name, "revision": ref.revision} for ref in refs]

@@ -1,13 +1,15 @@
 """The named policies that a server holds, and how they are replaced.
 
-Duty: which file serves a name, and a reload that is all or nothing. An operator's file takes the place of the
-library's policy of the same name. The files are read by `policies.loader`.
+Duty: which file serves a name, a reload that is all or nothing, and the end of a leave to fail open. An
+operator's file takes the place of the library's policy of the same name. The files are read by
+`policies.loader`. It has no clock: the day comes from the caller.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,8 +17,9 @@ from typing import Final
 from classifiers.protocol import ClassifierCard
 from policies.compiler import GATEWAY_ACTIONS, compile_policy
 from policies.decision import Action, PolicyRef, Stage
+from policies.document import PolicyDocument
 from policies.errors import PolicyError
-from policies.loader import load_policy, policy_files
+from policies.loader import Loaded, load_policy, policy_files
 from policies.policy import Policy
 
 LIBRARY: Final = Path(__file__).parent / "library"
@@ -43,10 +46,25 @@ class ReloadReport:
 
 @dataclass(frozen=True, slots=True)
 class _Shelf:
-    """One consistent set; replaced in a single assignment, so that no reader sees half of a reload."""
+    """One consistent set; replaced in a single assignment, so that no reader sees half of a reload.
+
+    `written` holds the documents of `policies`. `open_until` is the first last day of a leave to fail open.
+    """
 
     policies: Mapping[str, Policy]
+    written: Mapping[str, Loaded[PolicyDocument]]
     unusable: Mapping[str, PolicyError]
+    open_until: dt.date | None
+
+    @classmethod
+    def of(
+        cls,
+        policies: Mapping[str, Policy],
+        written: Mapping[str, Loaded[PolicyDocument]],
+        unusable: Mapping[str, PolicyError],
+    ) -> _Shelf:
+        ends = (policy.open_until for policy in policies.values())
+        return cls(policies, written, unusable, min((end for end in ends if end is not None), default=None))
 
 
 class PolicyBook:
@@ -72,6 +90,7 @@ class PolicyBook:
         self._folders = tuple(folders)
         self._library = library
         self._supported = supported
+        self._swapping = threading.Lock()
         self._shelf = self._read(today)
 
     @property
@@ -83,6 +102,11 @@ class PolicyBook:
     def unusable(self) -> Mapping[str, PolicyError]:
         """Library policies that the configured classifiers can't serve, with what is wrong."""
         return self._shelf.unusable
+
+    @property
+    def open_until(self) -> dt.date | None:
+        """The last day on which every classifier with leave to fail open may do so; None without one."""
+        return self._shelf.open_until
 
     def get(self, name: str) -> Policy:
         """Return the policy that serves a name now. A request keeps the one that it began with.
@@ -116,39 +140,65 @@ class PolicyBook:
         if gone := sorted(set(keep) - set(after.policies)):
             message = f"no file holds the policy {gone[0]} any more, and the settings name it"
             return ReloadReport(error=PolicyError.plain(message, hint="put it back, or change the settings"))
-        self._shelf = after
+        with self._swapping:
+            self._shelf = after
         return ReloadReport(
             changed=tuple(p.ref for name, p in after.policies.items() if _ref(before, name) != p.ref),
             removed=tuple(p.ref for name, p in before.policies.items() if name not in after.policies),
             warnings=tuple(text for policy in after.policies.values() for text in policy.warnings),
         )
 
+    def close_expired(self, today: dt.date, tell: Callable[[tuple[PolicyRef, ...]], None]) -> None:
+        """Let every classifier fail closed whose leave to fail open ended before `today`.
+
+        The documents are those that were read; no file is looked at. `tell` gets the new refs before the
+        policies serve: what it raises leaves everything as it was.
+        """
+        shelf = self._shelf
+        closed = {
+            name: self._compiled(shelf.written[name], today)
+            for name, policy in shelf.policies.items()
+            if policy.open_until is not None and policy.open_until < today
+        }
+        if closed:
+            tell(tuple(policy.ref for policy in closed.values()))
+            after = _Shelf.of({**shelf.policies, **closed}, shelf.written, shelf.unusable)
+            with self._swapping:
+                if self._shelf is shelf:  # else a reload in another thread was quicker, and knows the day too
+                    self._shelf = after
+
     def _read(self, today: dt.date | None) -> _Shelf:
-        own: dict[str, Policy] = {}
+        policies: dict[str, Policy] = {}
+        written: dict[str, Loaded[PolicyDocument]] = {}
         for folder in self._folders:
             for path in policy_files(folder):
-                policy = self._compile(path, today)
-                if policy.ref.name in own:
-                    message = f'a second file carries the policy name "{policy.ref.name}"'
+                loaded = self._load(path)
+                name = loaded.document.name
+                if name in written:
+                    message = f'a second file carries the policy name "{name}"'
                     raise PolicyError.plain(message, file=_shown(path), hint="rename one of the two")
-                own[policy.ref.name] = policy
-        policies, unusable = dict(own), {}
+                policies[name], written[name] = self._compiled(loaded, today), loaded
+        unusable: dict[str, PolicyError] = {}
         for path in policy_files(self._library):
-            if path.stem in own:
+            if path.stem in written:
                 continue
             try:
-                policies[path.stem] = self._compile(path, today)
+                loaded = self._load(path)
+                policies[path.stem], written[path.stem] = self._compiled(loaded, today), loaded
             except PolicyError as error:
                 unusable[path.stem] = error
-        return _Shelf(policies, unusable)
+        return _Shelf.of(policies, written, unusable)
 
-    def _compile(self, path: Path, today: dt.date | None) -> Policy:
+    def _compiled(self, loaded: Loaded[PolicyDocument], today: dt.date | None) -> Policy:
+        return compile_policy(loaded, self._cards, supported=self._supported, today=today)
+
+    def _load(self, path: Path) -> Loaded[PolicyDocument]:
         loaded = load_policy(path, _shown(path))
         if loaded.document.name != path.stem:
             message = f'the file is named {path.stem}, the policy "{loaded.document.name}"'
             hint = "give both the same name, so that a key's policy is found by its file"
             raise PolicyError([loaded.tree.diagnostic(("name",), message, hint)])
-        return compile_policy(loaded, self._cards, supported=self._supported, today=today)
+        return loaded
 
 
 def _shown(path: Path) -> str:

@@ -23,7 +23,7 @@ class ClassifierUse:
     """One classifier that a stage asks, its time limit, and what its failure means.
 
     `until` is set on a fail-open use alone: the last day on which it may fail open. Compiled after that day,
-    the use fails closed.
+    the use fails closed; the gateway has it compiled anew when the day is over.
     """
 
     name: str
@@ -85,6 +85,12 @@ class Policy:
     plans: Mapping[Stage, StagePlan]
     coverage: Mapping[Stage, StageCoverage]
     stages: Mapping[Stage, CompiledStage]
+
+    @property
+    def open_until(self) -> dt.date | None:
+        """The last day on which every classifier with leave to fail open may do so; None without one."""
+        ends = (use.until for plan in self.plans.values() for use in plan.classifiers)
+        return min((end for end in ends if end is not None), default=None)
 
     def plan(self, stage: Stage) -> StagePlan:
         """Return which classifiers to ask at a stage; a stage under another's rules has that one's plan."""

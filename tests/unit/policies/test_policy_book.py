@@ -136,6 +136,38 @@ def test_a_reload_that_fails_keeps_every_old_policy(folder: Path) -> None:
     assert {name: shelf.get(name) for name in shelf.names} == before
 
 
+def test_a_leave_to_fail_open_ends_with_its_last_day(folder: Path) -> None:
+    """The day after, the classifier fails closed under a new revision, whatever the file says by then."""
+    shelf = PolicyBook(CARDS, [folder], today=dt.date(2026, 6, 1))
+    before, told = shelf.get("own"), []
+    assert shelf.open_until == dt.date(2026, 6, 30)
+    (folder / "own.yaml").write_text("name: [")
+    shelf.close_expired(dt.date(2026, 6, 30), told.append)
+    assert (shelf.get("own"), told) == (before, [])
+    shelf.close_expired(dt.date(2026, 7, 1), told.append)
+    after = shelf.get("own")
+    assert [use.on_failure for use in before.plan(Stage.PROMPT).classifiers] == ["block", "allow"]
+    assert [use.on_failure for use in after.plan(Stage.PROMPT).classifiers] == ["block", "block"]
+    assert told == [(after.ref,)]
+    assert after.ref != before.ref
+    assert shelf.open_until is None
+    assert shelf.names == ("default", "own", "permissive", "strict")
+
+
+def test_a_leave_that_can_not_be_ended_on_record_is_asked_again(folder: Path) -> None:
+    """When the new revision can't go on record nothing serves under it yet, and the error is the caller's."""
+    shelf = PolicyBook(CARDS, [folder], today=dt.date(2026, 6, 1))
+    before = shelf.get("own")
+
+    def refuse(_refs: object) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        shelf.close_expired(dt.date(2026, 7, 1), refuse)
+    assert shelf.get("own") is before
+    assert shelf.open_until == dt.date(2026, 6, 30)
+
+
 def test_a_reload_drops_what_is_gone(folder: Path) -> None:
     """A deleted file's policy no longer serves, and the report names it."""
     shelf = book(folder)
