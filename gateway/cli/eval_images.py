@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.eval_options import ClassifierOption, PolicyOption, written
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 
@@ -36,13 +35,6 @@ EmojiOption = Annotated[
     list[Path] | None,
     typer.Option("--emoji", help="Folder of an npm package @iconify-json/…; harmless artwork. Repeatable."),
 ]
-ClassifierOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--classifier",
-        help="Classifier to compare: a name of the settings, or an installed type. Repeatable; absent: all.",
-    ),
-]
 
 
 def images_safety(  # noqa: PLR0917  # typer: parameters are options
@@ -57,9 +49,7 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
     ] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many of a set, evenly spaced.")] = None,
     classifier: ClassifierOption = None,
-    policy: Annotated[
-        str | None, typer.Option(help="Policy that says what is flagged. Absent: the default.")
-    ] = None,
+    policy: PolicyOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.md, report.json, plots and worst.png.")
     ] = None,
@@ -81,6 +71,7 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
     - `imagegate eval images-safety --emoji node_modules/@iconify-json/noto --limit 400 --json`
     """
     from gateway.cli.eval_setup import image_set_up, progress
+    from gateway.evaluation.image_report import write_report
     from gateway.evaluation.images import evaluate_images
     from gateway.evaluation.pictures import read_pictures
 
@@ -95,7 +86,7 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
 
     with progress(len(pictures) + draw, quiet=as_json, counted="pictures") as on_step:
         evaluation = asyncio.run(whole(on_step))
-    files = _write(evaluation, out)
+    files = written(evaluation, out, write_report)
     if as_json:
         from gateway.evaluation.image_report import image_view
 
@@ -113,15 +104,6 @@ async def _drawn(settings: Settings, count: int, on_step: OnStep) -> Sequence[La
     generator = build_generators(settings)[settings.default_generator]
     on_step("loading the generator", 0)
     return await draw(generator, count, lambda: on_step("drawing", 1))
-
-
-def _write(evaluation: ImageEvaluation, out: Path | None) -> list[str]:
-    from gateway.evaluation.image_report import write_report
-
-    if out is None:
-        return []
-    command = shlex.join(["imagegate", *sys.argv[1:]])
-    return [str(path) for path in write_report(evaluation, out, command)]
 
 
 def _print(evaluation: ImageEvaluation) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gateway.cli.eval_options import written
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 
@@ -57,14 +56,14 @@ def rewrite(  # noqa: PLR0917  # typer: parameters are options
     """
     from gateway.cli.eval_setup import progress
     from gateway.evaluation.rewrite import evaluate_rewriters
-    from gateway.evaluation.rewrite_report import evaluation_view
+    from gateway.evaluation.rewrite_report import evaluation_view, write_report
     from gateway.evaluation.rewrite_sets import read_sets
 
     sets = read_sets(prompts).thinned(every)
     run = _run(settings_from(config), rewriter or (), policy)
     with progress(len(sets.rewrites), quiet=as_json) as on_step:
         evaluation = asyncio.run(evaluate_rewriters(run, sets, on_step))
-    files = _write(evaluation, out)
+    files = written(evaluation, out, write_report)
     if as_json:
         print_json({**evaluation_view(evaluation), "files": files})
         return
@@ -116,15 +115,6 @@ def _component(spec: str) -> ComponentSettings:
             raise ConfigurationError(f"--rewriter {spec}: write options as TYPE:key=value,key=value")
         options[key.strip()] = value.strip()
     return ComponentSettings(type=type_, options=options)
-
-
-def _write(evaluation: RewriteEvaluation, out: Path | None) -> list[str]:
-    from gateway.evaluation.rewrite_report import write_report
-
-    if out is None:
-        return []
-    command = shlex.join(["imagegate", *sys.argv[1:]])
-    return [str(path) for path in write_report(evaluation, out, command)]
 
 
 def _print(evaluation: RewriteEvaluation) -> None:

@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.eval_options import (
+    BenignOption,
+    ClassifierOption,
+    DatasetsArgument,
+    PolicyOption,
+    written,
+)
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from gateway.evaluation.text import Evaluation
 
-DatasetsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Labelled sets: .jsonl or .csv files, or lookalikes, violations, pairs (in a clone).",
-        show_default=False,
-    ),
-]
-BenignOption = Annotated[
-    list[Path] | None,
-    typer.Option("--benign", help="Harmless prompts: a text file, one a line, or .jsonl, .csv. Repeatable."),
-]
-ClassifierOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--classifier",
-        help="Classifier to compare: a name of the settings, or an installed type. Repeatable; absent: all.",
-    ),
-]
-
 
 def text(  # noqa: PLR0917  # typer: parameters are options
     datasets: DatasetsArgument = None,
     benign: BenignOption = None,
     classifier: ClassifierOption = None,
-    policy: Annotated[
-        str | None, typer.Option(help="Policy that says what is flagged. Absent: the default.")
-    ] = None,
+    policy: PolicyOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.md, report.json and plots.")
     ] = None,
@@ -65,12 +49,13 @@ def text(  # noqa: PLR0917  # typer: parameters are options
     """
     from gateway.cli.eval_setup import progress, set_up
     from gateway.evaluation.text import Run, evaluate_text
+    from gateway.evaluation.text_report import write_report
 
     made = set_up(settings_from(config), datasets or (), benign or (), classifier or (), policy)
     run = Run(made.classifiers, made.compared, made.policy, thorough=not quick)
     with progress(len(made.prompts), quiet=as_json) as on_step:
         evaluation = asyncio.run(evaluate_text(run, made.prompts, on_step))
-    files = _write(evaluation, out)
+    files = written(evaluation, out, write_report)
     if as_json:
         from gateway.evaluation.text_views import evaluation_view
 
@@ -79,15 +64,6 @@ def text(  # noqa: PLR0917  # typer: parameters are options
     _print(evaluation)
     for file in files:
         say(f"wrote {file}")
-
-
-def _write(evaluation: Evaluation, out: Path | None) -> list[str]:
-    from gateway.evaluation.text_report import write_report
-
-    if out is None:
-        return []
-    command = shlex.join(["imagegate", *sys.argv[1:]])
-    return [str(path) for path in write_report(evaluation, out, command)]
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.eval_text import BenignOption, ClassifierOption, DatasetsArgument
+from gateway.cli.eval_options import BenignOption, ClassifierOption, DatasetsArgument
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from policies.decision import Decision
 
-MAX_IMAGE_BYTES: Final = 32_000_000
 _STYLES: Final = {"none": "dim", "low": "yellow", "medium": "dark_orange", "high": "red"}
 
 
 def moderate(  # noqa: PLR0917  # typer: parameters are options
     text: Annotated[str | None, typer.Argument(help="Text to judge; `-` reads standard input.")] = None,
     image: Annotated[
-        Path | None, typer.Option("--image", help="Picture to judge: PNG, JPEG or WebP.")
+        Path | None, typer.Option("--image", help="Picture to judge: PNG, JPEG, WebP or still GIF.")
     ] = None,
     policy: Annotated[str | None, typer.Option(help="Policy by name; see `imagegate policy list`.")] = None,
     config: ConfigOption = None,
@@ -84,10 +83,12 @@ def _input(text: str | None, image: Path | None) -> ModerationInput:
 
 def _read(image: Path) -> bytes:
     from gateway.errors import ContentTooLarge, RequestInvalid
+    from gateway.imaging.decode import DecodeLimits
 
+    most = DecodeLimits().max_bytes
     try:
-        if image.stat().st_size > MAX_IMAGE_BYTES:
-            raise ContentTooLarge(f"the picture has more than {MAX_IMAGE_BYTES} bytes", param="--image")
+        if image.stat().st_size > most:
+            raise ContentTooLarge(f"the picture has more than {most} bytes", param="--image")
         return image.read_bytes()
     except OSError as error:
         raise RequestInvalid(f"the picture can't be read: {error.strerror}", param="--image") from error
