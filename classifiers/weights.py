@@ -26,6 +26,7 @@ _TEXT_SUFFIXES: Final = (".json", ".txt", ".model", ".jinja")
 _PICKLE_SUFFIXES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".msgpack", ".h5")
 ALLOW_PATTERNS: Final = tuple(f"*{suffix}" for suffix in (*WEIGHT_SUFFIXES, *_TEXT_SUFFIXES))
 _PINNED: Final = re.compile(r"[0-9a-f]{40}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _HUB_ID: Final = re.compile(r"[\w.\-]+(/[\w.\-]+)?")
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -104,18 +105,38 @@ def listed_files(folder: Path, sums_sha256: str) -> dict[str, Path]:
     Raises:
         ClassifierConfigError: no such list or another one, a file missing, or another one than listed.
     """
-    sums = folder / SUMS
-    if not sums.is_file():
-        raise ClassifierConfigError(f"there is no {SUMS} in {folder.name}; give a folder that holds one")
-    check_sha256(sums, sums_sha256)
+    sums = read_sums(folder)
+    check_sha256(folder / SUMS, sums_sha256)
     listed: dict[str, Path] = {}
-    for line in sums.read_text("utf-8").splitlines():
-        digest, _, name = line.partition("  ")
+    for name, digest in sums.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise ClassifierConfigError(f"{folder.name} lacks {name}, which its {SUMS} lists")
         check_sha256(path, digest)
         listed[name] = path
+    return listed
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Return relative name → sha256, as a folder's `SHA256SUMS` lists them; no file is checked.
+
+    Raises:
+        ClassifierConfigError: no such list, or a line of another form.
+    """
+    try:
+        lines = (folder / SUMS).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClassifierConfigError(
+            f"there is no {SUMS} in {folder.name}; give a folder that holds one"
+        ) from error
+    listed: dict[str, str] = {}
+    for line in filter(str.strip, lines):
+        digest, _, name = line.partition("  ")
+        if not _DIGEST.fullmatch(digest) or not name:
+            raise ClassifierConfigError(
+                f"{SUMS} in {folder.name} is not as sha256sum writes it; get it again"
+            )
+        listed[name] = digest
     return listed
 
 

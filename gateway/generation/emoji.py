@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from classifiers.protocol import ClassifierConfigError
+from classifiers.weights import SUMS, read_sums
 from gateway.adapter_options import parse_options
 from gateway.errors import ConfigurationError
 from gateway.generation.diffusers_backend import DiffusersGenerator
@@ -44,18 +46,13 @@ def from_options(name: str, options: Mapping[str, object]) -> DiffusersGenerator
             f"generator {name!r}: the embedded model's weights are missing; check out models/emoji-diffusion "
             "whole (training/emoji_diffusion makes it anew), or name its folder with the option model"
         )
-    merged.setdefault("sha256", _sums(folder))
+    try:
+        if folder == FOLDER or (folder / SUMS).is_file():  # a folder of the operator's own may have none
+            merged.setdefault("sha256", read_sums(folder))
+    except ClassifierConfigError as error:
+        raise ConfigurationError(f"generator {name!r}: {error}") from error
     parsed = parse_options(DiffusersOptions, f"generator {name!r}", merged)
     return DiffusersGenerator(name, parsed, pipeline_class=_pipeline_class)
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    """Relative name → sha256, from the list that ships with the weights (`sha256sum` format)."""
-    sums = folder / "SHA256SUMS"
-    if not sums.is_file():
-        return {}
-    pairs = (line.split(maxsplit=1) for line in sums.read_text("utf-8").splitlines() if line.strip())
-    return {name.strip(): digest for digest, name in pairs}
 
 
 def _pipeline_class() -> type[Any]:

@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import Field
 
 from classifiers.protocol import ClassifierConfigError
-from classifiers.weights import cache_folder, check_sha256
+from classifiers.weights import cache_folder, check_sha256, read_sums
 from gateway.adapter_options import parse_options
 from gateway.errors import ConfigurationError
 from gateway.rewriting.chat_engine import ChatEngine
@@ -92,13 +92,11 @@ def adapter_digest(folder: Path) -> str:
     Raises:
         ConfigurationError: a file is missing, or is another one than the sums say.
     """
-    sums = folder / "SHA256SUMS"
     try:
-        lines = sums.read_text("utf-8").splitlines()
-        listed = {name.strip(): digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+        listed = read_sums(folder)
         for file in (CONFIG, WEIGHTS):
             check_sha256(folder / file, listed[file])
-    except (OSError, ValueError, KeyError, ClassifierConfigError) as error:
+    except (OSError, KeyError, ClassifierConfigError) as error:
         raise ConfigurationError(
             f"rewriter smollm2: no whole adapter in {folder} ({error}); check out models/rewriter whole "
             "(training/rewriter makes it anew), or set strategy to cut"
