@@ -17,6 +17,8 @@ from gateway.api.problems import JSON, invalid_fields
 from gateway.errors import ContentTooLarge, RequestInvalid
 
 BODY_TIMEOUT_S: Final = 30.0
+_MAX_DIGITS: Final = 18
+"""Of an announced length: Python itself refuses to read a number of thousands."""
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -39,7 +41,7 @@ async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) 
 async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
     """Return the whole body. Raises as `read_json`."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit_bytes:
+    if announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > limit_bytes):
         raise _too_large(limit_bytes)
     chunks: list[bytes] = []
     size_bytes = 0

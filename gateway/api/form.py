@@ -91,8 +91,22 @@ async def _parts(request: Request, content: bytes) -> list[tuple[str, str | byte
 def refuse_foreign_pages(request: Request) -> None:
     """A browser names the page's site in Origin; programs send none. Raises Forbidden."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _site(origin) != request.headers.get("host"):
         raise Forbidden("This request came from a page of another site; call the API from a program.")
+
+
+def _site(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # brackets that hold no address
+        return None
+
+
+def _site(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # brackets that hold no address
+        return None
 
 
 def _shown(name: str) -> str:

@@ -115,7 +115,12 @@ async def test_a_backend_without_pictures_says_so(client: httpx.AsyncClient) -> 
 
 async def test_a_form_from_another_sites_page_is_refused(client: httpx.AsyncClient) -> None:
     """A browser's Origin that is not this server's is 403; the server's own is taken."""
-    for origin, status in (("https://evil.example", 403), ("null", 403), ("http://127.0.0.1:8080", 200)):
+    for origin, status in (
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://[::1", 403),
+        ("http://127.0.0.1:8080", 200),
+    ):
         answer = await client.post(
             VARIATIONS, files={"image": picture()}, headers={"origin": origin, "host": "127.0.0.1:8080"}
         )

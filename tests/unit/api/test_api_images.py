@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 from support.service import (
     PNG,
     ScriptedService,
@@ -15,11 +17,28 @@ from support.service import (
 )
 
 from gateway.api import schemas
+from gateway.api.body import read_bytes
+from gateway.errors import ContentTooLarge, RequestInvalid
 from gateway.outcomes import Blocked, Coverage, Delivered, Held, Partial
 from gateway.requests import OutputFormat
 from policies.decision import Action, Stage
 
 PATH = "/v1/images/generations"
+
+
+@pytest.mark.parametrize(("announced", "error"), [("9" * 5000, ContentTooLarge), ("²", RequestInvalid)])
+async def test_an_announced_length_is_only_a_hint(announced: str, error: type[Exception]) -> None:
+    """A length of thousands of digits is too large, and one that is no number is not read as one."""
+    messages = iter(
+        [{"type": "http.request", "body": b"1234", "more_body": True}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    headers = [(b"content-length", announced.encode("latin-1"))]
+    with pytest.raises(error):
+        await read_bytes(Request({"type": "http", "headers": headers}, receive), limit_bytes=10)
 
 
 async def test_a_picture_is_delivered_with_its_decisions(client: httpx.AsyncClient) -> None:
