@@ -134,8 +134,8 @@ class ImageStage:
         carried: tuple[Signal, ...],
     ) -> JudgedPicture:
         if policy.plan(Stage.IMAGE).skipped_reason is not None:
-            as_asked = place.picture.mime == f"image/{request.output_format.value}"
-            return place if as_asked else replace(place, pixels=await _pixels(place.picture, request))
+            as_is = _is_as_asked(place.picture, request)
+            return place if as_is else replace(place, pixels=await _pixels(place.picture, request))
         pixels = await _pixels(place.picture, request)
         decision = require_measured(
             await self._judge.picture(
@@ -210,6 +210,11 @@ def _avoid(again: Iterable[JudgedPicture]) -> str:
 def _words_for(category: str) -> str:
     parent = category.split("/", maxsplit=1)[0]
     return AVOID.get(category) or AVOID.get(parent) or category.rpartition("/")[2]
+
+
+def _is_as_asked(picture: Picture, request: ImageRequest) -> bool:
+    """True for an upstream's own bytes in the format asked for; how they were compressed nobody knows."""
+    return picture.mime == f"image/{request.output_format.value}" and request.output_compression == 100
 
 
 async def _pixels(picture: Picture, request: ImageRequest) -> Pixels:

@@ -79,7 +79,7 @@ class OpenAIGenerator:
         if self._session is not None:
             return
         if self._options.api_key_env is not None:
-            key = os.environ.get(self._options.api_key_env, "")
+            key = os.environ.get(self._options.api_key_env, "").strip()
             if not key:
                 raise ConfigurationError(
                     f"generator {self._card.name!r}: set the environment variable {self._options.api_key_env}"

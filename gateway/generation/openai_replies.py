@@ -83,10 +83,10 @@ def _user_error(status: int, body: bytes) -> GatewayError:
         answer = None
     details = answer.get("error") if isinstance(answer, dict) else None
     details = details if isinstance(details, dict) else {}
-    if details.get("code") in _REFUSED_CODES or details.get("type") == "image_generation_user_error":
+    code, field = str(details.get("code")), str(details.get("param"))
+    if code in _REFUSED_CODES or details.get("type") == "image_generation_user_error":
         return RequestInvalid("the image server's own policy refused the prompt", param="prompt")
-    if details.get("param") in _CLIENT_FIELDS:
-        field = str(details["param"])
+    if field in _CLIENT_FIELDS:
         return RequestInvalid(f"the image server does not take this {field}", param=field)
     # Not a field of the client's: then it is ours, a setting that does not fit this server.
     return GenerationFailed(f"the image server refused our request (HTTP {status})")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +30,6 @@ class BatchKey:
     has_negative: bool
     begins_with: Literal["noise", "image", "mask"] = "noise"
     strength: float | None = None
-    extra: Hashable = None
 
 
 class Ticket:

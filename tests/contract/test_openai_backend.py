@@ -90,7 +90,7 @@ async def test_the_key_comes_from_the_named_variable(monkeypatch):
         monkeypatch.delenv("TEST_UPSTREAM_KEY", raising=False)
         with pytest.raises(ConfigurationError, match="TEST_UPSTREAM_KEY"):
             await generator.start()
-        monkeypatch.setenv("TEST_UPSTREAM_KEY", "k-1")
+        monkeypatch.setenv("TEST_UPSTREAM_KEY", "k-1\n")  # as a file's content, read by a shell
         async with running(generator):
             await one_event(generator, request())
 
@@ -159,6 +159,7 @@ def error_reply(status, headers=None, **error):
         (error_reply(400, param="size", message="a red apple"), RequestInvalid, "size", None),
         (error_reply(422, param="quality"), RequestInvalid, "quality", None),
         (error_reply(400, param="model"), GenerationFailed, None, None),
+        (error_reply(400, code=["x"], param={"a red": "apple"}), GenerationFailed, None, None),
         (web.Response(status=400, text="a red apple"), GenerationFailed, None, None),
         (web.Response(status=422, text="[1, 2]"), GenerationFailed, None, None),
         (error_reply(401), GenerationFailed, None, None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from PIL import Image
 from support.gateway import POLICY, Looks, Painting, Rewriting, Words, all_values, scripted_gateway
 
 from classifiers.taxonomy import PICTURED_CATEGORIES
+from gateway.imaging.encode import encode
 from gateway.outcomes import PartialImage
-from gateway.requests import Caller, ImageRequest
+from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture
+from gateway.requests import Caller, ImageRequest, OutputFormat
 
 
 def _request(prompt: str = "a red apple", **fields: Any) -> ImageRequest:
@@ -194,6 +197,25 @@ async def test_a_skipped_image_stage_says_so(tmp_path: Path) -> None:
     images = answer["moderation"]["images"]
     assert (images["total"], images["inspected"], images["classifiers"]) == (1, 0, [])
     assert set(images["uncovered"]) == {*PICTURED_CATEGORIES, "text-in-picture"}
+
+
+@pytest.mark.parametrize(("compression", "own"), [(None, True), (100, True), (30, False)])
+async def test_an_unseen_upstream_picture_is_still_compressed_as_asked(
+    compression: int | None, own: bool, tmp_path: Path
+) -> None:
+    """Where nobody judges pictures, an upstream's own bytes leave only if nothing else was asked for."""
+    sent = encode(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8), OutputFormat.JPEG)
+
+    async def draw(_request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
+        yield Generated((Picture(encoded=sent, mime="image/jpeg"),))
+
+    skipping = POLICY.partition("  image:\n")[0] + "  image:\n    skip: {reason: tests, date: 2026-11-23}\n"
+    fields = {"output_format": "jpeg"} | ({} if compression is None else {"output_compression": compression})
+    async with scripted_gateway(tmp_path / "g", policy=skipping, painting=Painting(fault=draw)) as scripted:
+        answer = await scripted.draw("a red apple", **fields)
+    content = base64.b64decode(answer.json()["data"][0]["b64_json"])
+    assert (content == sent) is own
+    assert own or len(content) < len(sent) / 2
 
 
 async def test_seeds_count_up_and_parameters_arrive(tmp_path: Path) -> None:
