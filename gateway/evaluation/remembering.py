@@ -70,10 +70,10 @@ class RememberingJudge(Judge):
         stage: Stage = Stage.PROMPT,
         carried: tuple[Signal, ...] = (),
     ) -> Decision:
-        """Return the decision, remembered or new."""
+        """Return the decision, remembered or new; one with evidence of another part is always new."""
         key = (text, stage)
-        if carried or key not in self._known:
-            self._known[key] = await super().text(
-                text, policy=policy, trail=trail, stage=stage, carried=carried
-            )
+        if carried:
+            return await super().text(text, policy=policy, trail=trail, stage=stage, carried=carried)
+        if key not in self._known:
+            self._known[key] = await super().text(text, policy=policy, trail=trail, stage=stage)
         return self._known[key]

@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 from support.gateway import POLICY, Meaning, Rewriting, Words
 
+from classifiers.batching import MicroBatcher
+from classifiers.signals import Signal
 from gateway.errors import ConfigurationError
+from gateway.evaluation.measure import Unrecorded
+from gateway.evaluation.remembering import RememberingJudge
 from gateway.evaluation.rewrite import CANARY, RewriteEvaluation, RewriteRun, evaluate_rewriters
 from gateway.evaluation.rewrite_report import evaluation_view, write_report
 from gateway.evaluation.rewrite_sets import Benign, Injection, Rewritable, RewriteSets, read_sets
 from gateway.ports import RewriteMode, RewriteRequest
+from gateway.requests import Caller
 from gateway.rewriting.cut import from_options as cutter
+from gateway.trail import Trail
 from policies.compiler import compile_policy
+from policies.decision import Action
 from policies.loader import parse_policy
 from policies.policy import Policy
 
@@ -91,6 +98,22 @@ async def test_a_leak_and_a_violating_release_are_seen() -> None:
     asked, override = told.attacks
     assert not asked.violates
     assert (override.final, override.rewritten, override.violates) == ("a fight, kept", True, True)
+
+
+async def test_evidence_of_another_part_is_not_remembered() -> None:
+    """What a text was judged with evidence of another part says nothing of the text alone."""
+    words, policy = MicroBatcher(Words()), _policy()
+    judge = RememberingJudge({"words": words})
+    trail = Trail(Unrecorded(), request_id="r", caller=Caller(), surface="eval")
+    carried = (Signal("sexual/minors", 0.9, "looks", "1"),)
+    try:
+        told = [
+            (await judge.text("a red apple", policy=policy, trail=trail, carried=given)).action
+            for given in (carried, (), carried)
+        ]
+    finally:
+        words.close()
+    assert told == [Action.BLOCK, Action.ALLOW, Action.BLOCK]
 
 
 async def test_the_report_holds_tables_and_rows(tmp_path: Path) -> None:
