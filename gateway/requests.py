@@ -63,7 +63,6 @@ class ImageRequest:
     quality: str = "auto"
     background: str = "auto"
     style: str | None = None
-    moderation: str = "auto"
     rewrite: bool = True
     partial_images: int = 0
     output_format: OutputFormat = OutputFormat.PNG

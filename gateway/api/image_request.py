@@ -144,7 +144,6 @@ def to_image_request(
         quality=body.quality or _AUTO,
         background=body.background or _AUTO,
         style=None if body.style == _AUTO else body.style,
-        moderation=body.moderation or _AUTO,
         rewrite=body.rewrite != "off",
         partial_images=body.partial_images or 0,
         output_format=OutputFormat(body.output_format or "png"),
