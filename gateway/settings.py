@@ -6,7 +6,7 @@ The defaults describe the embedded set: everything runs offline from what `make 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from gateway.errors import ConfigurationError
 from policies.errors import PolicyError
 from policies.loader import parse_document, read_text
 
+_PREFIX = "IMAGEGATE_"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -118,7 +119,29 @@ class Settings(SettingsForm, BaseSettings):
     """The settings in force: flags over the environment over the file over the defaults."""
 
     model_config = SettingsConfigDict(
-        env_prefix="IMAGEGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+
+_OTHER_VARIABLES = frozenset({"IMAGEGATE_CONFIG", "IMAGEGATE_CACHE"})
+"""Read elsewhere: by the command line, and by `classifiers.weights`."""
+
+
+def variables_without_effect(environment: Iterable[str]) -> tuple[str, ...]:
+    """Return the variables that look like a setting's and are none, sorted.
+
+    They can't be refused: Kubernetes sets such names by itself for a service called imagegate. An unknown key
+    below a known one (`IMAGEGATE_SERVER__PROT`) is refused by `load_settings`.
+    """
+    known = SettingsForm.model_fields.keys()
+    return tuple(
+        sorted(
+            name
+            for name in environment
+            if name.upper().startswith(_PREFIX)
+            and name not in _OTHER_VARIABLES
+            and name.upper().removeprefix(_PREFIX).partition("__")[0].lower() not in known
+        )
     )
 
 

@@ -102,13 +102,6 @@ def _site(origin: str) -> str | None:
         return None
 
 
-def _site(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # brackets that hold no address
-        return None
-
-
 def _shown(name: str) -> str:
     """A field's name for a message: only what looks like one."""
     return name if name.isidentifier() and len(name) <= 40 else "a field"

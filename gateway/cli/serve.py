@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -63,7 +64,18 @@ def serve(  # noqa: PLR0917  # typer: parameters are options
     """
     settings = settings_from(config, data, server__host=host, server__port=port)
     configure_logging(level=log_level.value, json=log_format is LogFormat.JSON)
+    _tell_idle_variables()
     _run(settings, log_level)
+
+
+def _tell_idle_variables() -> None:
+    """A mistyped variable would else be a setting that its operator believes in."""
+    from gateway.settings import variables_without_effect
+
+    for name in variables_without_effect(os.environ):
+        say(
+            f"{name} is no setting and has no effect; docs/settings.md lists them", style="yellow", error=True
+        )
 
 
 def _run(settings: Settings, log_level: LogLevel) -> None:
