@@ -295,7 +295,7 @@ async def scripted_gateway(
             rewriting=rewriting,
             generators={"painting": painting or Painting()},
             log=used_log,
-            reader=Records(AuditReader(audit.database)),
+            reader=Records(AuditReader(audit.database), used_log),
             metrics=metrics,
         )
     )
