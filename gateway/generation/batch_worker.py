@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -73,13 +73,23 @@ class _Share:
 class BatchWorker:
     """The queue and the thread of one painter.
 
-    `max_batch` caps the pictures of one forward pass; `queue_limit` the requests that wait.
+    `max_batch` caps the pictures of one forward pass, `profile` those of the sizes (width, height) that it
+    names; `queue_limit` caps the requests that wait.
     """
 
-    def __init__(self, name: str, painter: Painter, *, max_batch: int, queue_limit: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        painter: Painter,
+        *,
+        max_batch: int,
+        queue_limit: int,
+        profile: Mapping[tuple[int, int], int] | None = None,
+    ) -> None:
         self._name = name
         self._painter = painter
         self._max_batch = max_batch
+        self._profile = dict(profile or {})
         self._queue_limit = queue_limit
         self._waiting: deque[Ticket] = deque()
         self._drawing: list[Ticket] = []
@@ -147,21 +157,26 @@ class BatchWorker:
 
     def _take(self) -> list[_Share]:
         head = self._waiting.popleft()
-        shares = [_Share(head, 0, min(head.missing, self._max_batch), len(head.done))]
-        room = self._max_batch - shares[0].count
+        most = self._most(head.key)
+        shares = [_Share(head, 0, min(head.missing, most), len(head.done))]
+        room = most - shares[0].count
         for ticket in tuple(self._waiting):
             # Only whole requests join, so that everybody's number of passes is known from the start.
             if ticket.key == head.key and ticket.missing <= room:
                 self._waiting.remove(ticket)
-                shares.append(_Share(ticket, self._max_batch - room, ticket.missing, len(ticket.done)))
+                shares.append(_Share(ticket, most - room, ticket.missing, len(ticket.done)))
                 room -= ticket.missing
         self._drawing = [share.ticket for share in shares]
         return shares
 
+    def _most(self, key: BatchKey) -> int:
+        return self._profile.get((key.width, key.height), self._max_batch)
+
     def _draw(self, shares: list[_Share]) -> None:
         strokes = [stroke for share in shares for stroke in _strokes(share)]
         try:
-            pictures = self._painter.paint(shares[0].ticket.key, strokes, _reporter(shares, self._max_batch))
+            key = shares[0].ticket.key
+            pictures = self._painter.paint(key, strokes, _reporter(shares, self._most(key)))
         except BatchAbandoned:
             return
         except Exception as error:  # noqa: BLE001 - boundary: whatever a library raises reaches every waiter

@@ -34,7 +34,11 @@ class DiffusersGenerator:
         self._options = options
         self._painter = DiffusersPainter(options, pipeline_class)
         self._worker = BatchWorker(
-            name, self._painter, max_batch=options.max_batch, queue_limit=options.queue_limit
+            name,
+            self._painter,
+            max_batch=options.max_batch,
+            queue_limit=options.queue_limit,
+            profile={parse_size(size): most for size, most in options.batch_profile.items()},
         )
         self._card = GeneratorCard(
             name=name,

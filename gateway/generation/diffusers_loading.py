@@ -124,6 +124,7 @@ def _from_pretrained(folder: Path, options: DiffusersOptions, pipeline_class: Pi
             use_safetensors=True,
             variant=options.variant,
             dtype=getattr(torch, options.dtype),
+            device_map=options.device_map,
             **extra,
         )
     except _LIBRARY_ERRORS as error:
@@ -190,14 +191,26 @@ def _place(pipe: Any, options: DiffusersOptions) -> None:
     try:
         if options.enable_model_cpu_offload:
             pipe.enable_model_cpu_offload(device=device)
-        else:
+        elif options.enable_sequential_cpu_offload:
+            pipe.enable_sequential_cpu_offload(device=device)
+        elif options.device_map is None:
             pipe.to(device)
-        if options.enable_attention_slicing:
-            pipe.enable_attention_slicing()
+        _save_memory(pipe, options)
     except (*_LIBRARY_ERRORS, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ConfigurationError(
             f"option device: {device} can't be used with this model and memory ({type(error).__name__})"
         ) from error
+
+
+def _save_memory(pipe: Any, options: DiffusersOptions) -> None:
+    if options.enable_attention_slicing:
+        pipe.enable_attention_slicing()
+    vae = getattr(pipe, "vae", None)
+    for name, wanted in (("slicing", options.enable_vae_slicing), ("tiling", options.enable_vae_tiling)):
+        if wanted:
+            if not hasattr(vae, f"enable_{name}"):
+                raise ConfigurationError(f"option enable_vae_{name}: {type(pipe).__name__} has no such VAE")
+            getattr(vae, f"enable_{name}")()
 
 
 def _parameters(pipe: Any, accepts: frozenset[str], options: DiffusersOptions) -> frozenset[str]:

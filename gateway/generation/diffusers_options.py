@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
 """WIDTHxHEIGHT in pixels."""
 
+_PLACING: Final = ("enable_model_cpu_offload", "enable_sequential_cpu_offload", "device_map")
+"""Each says where the parts of a model lie: at most one can."""
 _COMMIT: Final = re.compile(r"^[0-9a-f]{40}$")
 
 
@@ -49,8 +51,9 @@ class DiffusersOptions(BaseModel):
     `max_sequence_length: 256`). `preview`: `auto` = the pipeline's own
     `preview(latents)` or the linear approximation for Stable Diffusion; `vae` = decode the latents; `off`.
     `sizes` lists what may be asked for; empty means any multiple of the model's step with sides of `min_side`
-    to `max_side` and at most `max_pixels`. `max_batch` caps the pictures of one forward pass, `queue_limit`
-    the requests that wait. `strength`: how far edits and variations that name none may leave their picture.
+    to `max_side` and at most `max_pixels`. `max_batch` caps the pictures of one forward pass, `batch_profile`
+    those of the sizes that it names, as measured; `queue_limit` the requests that wait. `strength`: how far
+    edits and variations that name none may leave their picture.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +70,10 @@ class DiffusersOptions(BaseModel):
     lora: LoraOptions | None = None
     enable_attention_slicing: bool = False
     enable_model_cpu_offload: bool = False
+    enable_sequential_cpu_offload: bool = False
+    enable_vae_slicing: bool = False
+    enable_vae_tiling: bool = False
+    device_map: Literal["balanced"] | None = None
     default_size: Size = "512x512"
     sizes: tuple[Size, ...] = ()
     min_side: Annotated[int, Field(ge=8)] = 64
@@ -80,6 +87,7 @@ class DiffusersOptions(BaseModel):
     call_options: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
     preview: Literal["auto", "vae", "off"] = "auto"
     max_batch: Annotated[int, Field(ge=1, le=64)] = 4
+    batch_profile: Mapping[Size, Annotated[int, Field(ge=1, le=64)]] = Field(default_factory=dict)
     queue_limit: Annotated[int, Field(ge=1)] = 16
     warmup: bool = True
 
@@ -88,6 +96,11 @@ class DiffusersOptions(BaseModel):
         if not Path(self.model).is_dir() and not _COMMIT.match(self.revision or ""):
             # A branch or a tag can move: then what was reviewed is not what runs.
             raise ValueError("model is no folder here, so it is a hub id: set revision to a 40-digit commit")
+        placing = [name for name in _PLACING if getattr(self, name)]
+        if len(placing) > 1:
+            raise ValueError(f"{' and '.join(placing)} can't go together; name one")
+        if self.device_map is not None and self.device != "auto":
+            raise ValueError("device_map spreads the model over all devices; leave device out")
         if self.default_steps > self.max_steps:
             raise ValueError("default_steps exceeds max_steps")
         if self.sizes and self.default_size not in self.sizes:

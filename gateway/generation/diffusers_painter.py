@@ -80,7 +80,7 @@ class DiffusersPainter:
                 output = pipe(**self._call(key, strokes, accepts), **hooks)
         finally:
             # An abandoned call leaves the offloaded part on the accelerator.
-            if self._options.enable_model_cpu_offload:
+            if self._options.enable_model_cpu_offload or self._options.enable_sequential_cpu_offload:
                 loaded.pipe.maybe_free_model_hooks()
         return as_pictures(output.images, count=len(strokes), width=key.width, height=key.height)
 

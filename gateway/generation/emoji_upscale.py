@@ -7,8 +7,10 @@ an edge. A value never leaves the range of its neighbours, hence no halo.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch.nn.functional import interpolate, max_pool2d, pad, unfold
+from torch.nn.functional import interpolate, pad, unfold
 
 
 def upscale(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
@@ -16,6 +18,11 @@ def upscale(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
     Where `width` and `height` differ, the square picture stands in the middle, on its own border colour.
     """
+    # One at a time: a picture fits the processor's cache, a batch does not.
+    return torch.cat([_enlarged(picture[None], width, height) for picture in pictures])
+
+
+def _enlarged(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
     side = min(width, height)
     big = settle_background(calm(pictures))
     while big.shape[-1] * 2 <= side:
@@ -23,7 +30,7 @@ def upscale(pictures: torch.Tensor, width: int, height: int) -> torch.Tensor:
     if big.shape[-1] != side:
         shape = (side, side)
         big = interpolate(big, shape, mode="bicubic", align_corners=False, antialias=side < big.shape[-1])
-    big = big.clamp(0, 1)
+    big = big.clamp_(0, 1)
     if width == height:
         return big
     left, top = (width - side) // 2, (height - side) // 2
@@ -63,11 +70,20 @@ def calm(pictures: torch.Tensor, tolerance: float = 0.1, reach: int = 2) -> torc
 
 
 def _double(pictures: torch.Tensor) -> torch.Tensor:
+    # In place where it can be: at 512 pixels every further tensor costs as much as the arithmetic.
     smooth = interpolate(pictures, scale_factor=2, mode="bicubic", align_corners=False)
-    around = pad(pictures, (1, 1, 1, 1), mode="replicate")
-    high, low = max_pool2d(around, 3, stride=1), -max_pool2d(-around, 3, stride=1)
-    high, low = (interpolate(x, scale_factor=2, mode="bilinear", align_corners=False) for x in (high, low))
-    span = (high - low).clamp(min=1e-4)
-    place = ((smooth - low) / span).clamp(0, 1)
-    steep = place * place * (3 - 2 * place)
-    return low + span * steep
+    high, low = _around(pictures, torch.maximum), _around(pictures, torch.minimum)
+    span = interpolate((high - low).clamp_(min=1e-4), scale_factor=2, mode="bilinear", align_corners=False)
+    low = interpolate(low, scale_factor=2, mode="bilinear", align_corners=False)
+    place = smooth.sub_(low).div_(span).clamp_(0, 1)
+    steep = (place * -2).add_(3).mul_(place).mul_(place)
+    return steep.mul_(span).add_(low)
+
+
+def _around(
+    pictures: torch.Tensor, furthest: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """Each value's largest or smallest among itself and its eight neighbours."""
+    wide = pad(pictures, (1, 1, 1, 1), mode="replicate")
+    rows = furthest(furthest(wide[..., :-2, :], wide[..., 1:-1, :]), wide[..., 2:, :])
+    return furthest(furthest(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])

@@ -137,6 +137,26 @@ async def test_second_order_schedulers_count_their_real_steps(tiny_folder):
     assert len(events) > 3
 
 
+async def test_options_that_save_memory_reach_the_model(tiny_folder):
+    """Slicing and tiling are switched on in the pipeline's own parts, and it still draws."""
+    saving = {"enable_attention_slicing": True, "enable_vae_slicing": True, "enable_vae_tiling": True}
+    async with running(make(tiny_folder("sd"), **saving)) as generator:
+        pipe = pipe_of(generator)
+        assert (pipe.vae.use_slicing, pipe.vae.use_tiling) == (True, True)
+        processors = {type(each).__name__ for each in pipe.unet.attn_processors.values()}
+        assert processors == {"SlicedAttnProcessor"}
+        assert len(await pixels_of(generator, request(1, 2))) == 2
+
+
+async def test_a_profile_splits_a_request_by_its_size(tiny_folder):
+    """At a size whose profile says one, three pictures take three passes; at another one pass is enough."""
+    async with running(make(tiny_folder("sd"), batch_profile={"64x64": 1})) as generator:
+        split = [e async for e in generator.generate(request(1, 2, 3)) if isinstance(e, Progress)]
+        whole = [e async for e in generator.generate(request(1, 2, 3, width=72)) if isinstance(e, Progress)]
+
+    assert (len(split), len(whole)) == (6, 2)
+
+
 async def test_the_librarys_own_censor_is_taken_out(tiny_folder, tmp_path):
     """A pipeline saved with a safety checker runs without it: our classifiers judge, and see the picture."""
     from diffusers import StableDiffusionPipeline

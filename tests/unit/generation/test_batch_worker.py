@@ -111,6 +111,23 @@ async def test_batches_keep_under_the_cap():
     await worker.close()
 
 
+async def test_a_size_of_the_profile_has_its_own_cap():
+    """A size that the profile names is drawn by its number, any other by `max_batch`; steps count on."""
+    painter = ScriptedPainter(steps=2)
+    worker = BatchWorker("test", painter, max_batch=4, queue_limit=8, profile={(16, 8): 1})
+    await worker.start()
+    large, small = ticket(1, 2, 3, width=16), ticket(4, 5, 6)
+    worker.submit(large)
+    worker.submit(small)
+
+    events, colours = await outcome(large)
+
+    assert (colours, (await outcome(small))[1]) == ([1, 2, 3], [4, 5, 6])
+    assert sorted(painter.batches) == [[1], [2], [3], [4, 5, 6]]
+    assert events == [Progress(step, 6) for step in range(1, 7)]
+    await worker.close()
+
+
 async def test_a_large_request_takes_several_passes():
     """Ten pictures by fours: all come, in order, and the steps count on over the passes."""
     painter = ScriptedPainter(steps=2)

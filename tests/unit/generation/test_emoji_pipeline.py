@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from PIL import Image
 
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline, open_graph
 from gateway.generation.emoji_upscale import upscale
@@ -76,6 +77,16 @@ def test_negative_prompt_changes_picture(pipe: EmojiDiffusionPipeline) -> None:
     plain = _draw(pipe)
     assert np.abs(_draw(pipe, negative_prompt="red") - plain).max() > 1e-3
     assert _draw(pipe, negative_prompt="").tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("begun", [{}, {"image": Image.new("RGB", (64, 64), "red"), "strength": 0.34}])
+def test_a_single_step_is_guided(pipe: EmojiDiffusionPipeline, begun: dict[str, Any]) -> None:
+    """However few the steps, from noise or from a picture, the negative prompt has its say."""
+    plain, other = (
+        _draw(pipe, num_inference_steps=3 if begun else 1, negative_prompt=negative, **begun)
+        for negative in (None, "red")
+    )
+    assert np.abs(plain - other).max() > 1e-3
 
 
 def test_no_guidance_no_negative_prompt(pipe: EmojiDiffusionPipeline) -> None:
