@@ -6,14 +6,13 @@ with its file. It draws nothing; `gateway.evaluation.drawn` does.
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -21,6 +20,7 @@ from PIL import Image
 from classifiers.protocol import Pixels
 from classifiers.taxonomy import CATEGORIES, is_known
 from gateway.errors import ConfigurationError
+from gateway.evaluation.artwork import rendered, require_svg, svg_of
 from gateway.evaluation.prompts import LabelledPrompt, json_rows, labelled_row
 from gateway.imaging.decode import DecodeLimits, ImageRefused, decode_blocking
 
@@ -200,13 +200,12 @@ def _file(path: Path) -> Pixels:
 def _emoji(folder: Path) -> list[LabelledPicture]:
     try:
         package = json.loads((folder / "icons.json").read_text("utf-8"))
-        icons = [(name, _svg(package, icon)) for name, icon in package["icons"].items() if _is_plain(name)]
+        icons = [(name, svg_of(package, icon)) for name, icon in package["icons"].items() if _is_plain(name)]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"--emoji {folder}: no icons.json of an npm package @iconify-json/…; give that package's folder"
         ) from error
-    if find_spec("resvg_py") is None:
-        raise ConfigurationError("--emoji needs resvg-py to draw SVG; pip install 'imagegate[training]'")
+    require_svg("--emoji")
     dataset = f"emoji {folder.name}"
     return [
         LabelledPicture(LabelledPrompt(name, dataset, 0, harmless=True), partial(_rendered, svg))
@@ -219,18 +218,8 @@ def _is_plain(name: str) -> bool:
     return not any(part in name for part in _LEFT_OUT)
 
 
-def _svg(package: Mapping[str, Any], icon: Mapping[str, Any]) -> str:
-    width, height = (icon.get(side, package.get(side, 16)) for side in ("width", "height"))
-    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'<svg {spaces} viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
-
-
 def _rendered(svg: str) -> Pixels:
     """An emoji on white."""
-    import resvg_py
-
-    drawn = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=EMOJI_SIDE, height=EMOJI_SIDE))
-    with Image.open(io.BytesIO(drawn)) as image:
-        over = Image.new("RGBA", image.size, "white")
-        over.alpha_composite(image.convert("RGBA"))
+    over = Image.new("RGBA", (EMOJI_SIDE, EMOJI_SIDE), "white")
+    over.alpha_composite(rendered(svg, EMOJI_SIDE))
     return np.asarray(over.convert("RGB"), dtype=np.uint8)
