@@ -17,14 +17,14 @@ from policies.checks import CHECKS
 from policies.checks.context import MODALITY_OF, CheckContext, Problem
 from policies.checks.uncovered_category import covers
 from policies.checks.unreasoned_fail_open import is_expired
-from policies.conditions import compile_condition, compile_lock, leaf_key, routes_of
+from policies.conditions import compile_condition, compile_lock, described, leaf_key, routes_of
 from policies.coverage import stage_coverage
 from policies.decision import Action, Mode, PolicyRef, Stage
 from policies.document import PolicyDocument, RewriteDocument, RuleDocument, StageDocument
 from policies.errors import Diagnostic, PolicyError
 from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges, compiled_stage
 from policies.loader import Loaded
-from policies.locks import LOCKED_FAMILIES, LOCKS, Lock, lock_key
+from policies.locks import LOCK_EDGES, LOCKED_FAMILIES, LOCKS, Lock, lock_key
 from policies.policy import ClassifierUse, Policy, RewritePlan, StagePlan
 from policies.revision import revision_of
 
@@ -135,6 +135,7 @@ def _rule(rule: RuleDocument) -> CompiledRule:
         locked=False,
         condition=compile_condition(rule.when),
         keys=frozenset(leaf_key(leaf) for _path, leaf in rule.when.leaves(())),
+        when=described(rule.when),
     )
 
 
@@ -149,6 +150,7 @@ def _locked_rule(lock: Lock) -> CompiledRule:
         condition=compile_lock(lock),
         keys=frozenset(lock_key(family) for family in lock.families),
         category=lock.category,
+        when=f"{' and '.join(lock.families)} at {LOCK_EDGES[0]} or above",
     )
 
 

@@ -25,6 +25,19 @@ def compile_condition(written: ConditionDocument) -> Condition:
     return _leaf(leaf_key(written), Severity[written.at_least.upper()].value)
 
 
+def described(written: ConditionDocument) -> str:
+    """Return a condition in words: `violence at least high`, joined by "or" and "and"."""
+    if written.category is not None:
+        asked = f"{written.category} at least {written.at_least}"
+        return asked if written.classifier is None else f"{asked} by {written.classifier}"
+    children, word = (written.any_of, "or") if written.any_of is not None else (written.all_of or (), "and")
+    parts = [described(child) for child in children]
+    return f" {word} ".join(
+        part if child.category is not None else f"({part})"
+        for part, child in zip(parts, children, strict=True)
+    )
+
+
 def leaf_key(leaf: ConditionDocument) -> str:
     """Return the key that a condition on a category reads."""
     assert leaf.category is not None

@@ -38,8 +38,20 @@ class StageCoverage:
         return tuple(category for category in self.relevant if category not in seen)
 
     def covered_by(self, category: str) -> tuple[str, ...]:
-        """Return the planned classifiers that look for a category, in the policy's order."""
-        return tuple(name for name, seen in self.by_classifier.items() if category in seen)
+        """Return the planned classifiers that look for a category, in the policy's order.
+
+        For what a lock makes of several families: those that look for one of them, where all are looked for.
+        """
+        wanted = {category}
+        if not any(category in seen for seen in self.by_classifier.values()):
+            every = frozenset().union(*self.by_classifier.values())
+            wanted |= {
+                family
+                for lock in LOCKS
+                if lock.category == category and every.issuperset(lock.families)
+                for family in lock.families
+            }
+        return tuple(name for name, seen in self.by_classifier.items() if not seen.isdisjoint(wanted))
 
 
 def stage_coverage(modality: Modality, cards: Iterable[ClassifierCard]) -> StageCoverage:

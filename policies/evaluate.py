@@ -47,7 +47,7 @@ DEFAULT_REASONS: Final[Mapping[Action, str]] = {
     Action.REDACT: "Part of the picture was made unrecognisable under the content policy.",
     Action.REGENERATE: "The picture was made anew under the content policy.",
     Action.REWRITE: "The prompt was changed to follow the content policy.",
-    Action.HOLD: "A person will look at this request before it goes on.",
+    Action.HOLD: "A person has to look at such a request first, so it was not carried out.",
     Action.BLOCK: "This request is not possible under the content policy.",
 }
 
@@ -57,7 +57,7 @@ class CompiledRule:
     """One rule ready to run; `reason` is the public text, never empty unless the action is allow.
 
     `keys` are those of all its leaves: without a peak under one of them the rule can't match. `category` is
-    what its hits are filed under; None: the category of their evidence.
+    what its hits are filed under; None: the category of their evidence. `when` is the condition in words.
     """
 
     id: str
@@ -69,6 +69,7 @@ class CompiledRule:
     condition: Condition
     keys: frozenset[str]
     category: str | None = None
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,14 @@ class RewritePlan:
 
 @dataclass(frozen=True, slots=True)
 class RuleSummary:
-    """A rule as people see it in a list; `locked` rules are the compiler's own."""
+    """A rule as people see it in a list: `when` in words; `locked` rules are the compiler's own."""
 
     id: str
     action: Action
     mode: Mode
     reason: str
     locked: bool
+    when: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Policy:
         compiled = self.stages.get(_rules_of(stage))
         if compiled is None:
             return ()
-        return tuple(RuleSummary(r.id, r.action, r.mode, r.reason, r.locked) for r in compiled.rules)
+        return tuple(RuleSummary(r.id, r.action, r.mode, r.reason, r.locked, r.when) for r in compiled.rules)
 
 
 def _rules_of(stage: Stage) -> Stage:

@@ -140,7 +140,7 @@ class AuditReader:
         heads = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1", [])
         if not heads or heads[0][0] <= record.index:
             raise Conflict(
-                "no signed head covers this record yet; one is signed within ten seconds: try again"
+                "No signed head covers this record yet; one is signed within ten seconds: try again."
             )
         size, note = heads[0]
         leaves = [

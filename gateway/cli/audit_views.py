@@ -37,7 +37,7 @@ def print_records(records: Sequence[StoredRecord]) -> None:
             record.type,
             public.get("stage"),
             # A request's last record says how it ended; its action alone would call a cancelled one blocked.
-            str(public.get("outcome") or public.get("action") or "")
+            str(public.get("outcome") or public.get("action") or _happened(public) or "")
             + (" degraded" if public.get("degraded") else ""),
             ", ".join(sorted({str(hit.get("category")) for hit in hits if hit.get("category")})),
             ", ".join(str(hit.get("id")) for hit in hits),
@@ -46,6 +46,11 @@ def print_records(records: Sequence[StoredRecord]) -> None:
         )
         add_row(rows, cells, style="red" if public.get("action") == "block" else None)
     show(rows)
+
+
+def _happened(public: Mapping[str, Any]) -> object:
+    """What a record without an action tells: the event of a `config`, the reason of a `gap`."""
+    return public.get("event") or (public.get("reason") if public.get("type") == "gap" else None)
 
 
 def print_record(view: Mapping[str, Any]) -> None:

@@ -186,10 +186,17 @@ def _show_stage(policy: Policy, stage: Stage) -> None:
         return
     asked = (f"{use.name} ({use.timeout_ms} ms, on failure {use.on_failure})" for use in plan.classifiers)
     say(f"{stage.value}: {', '.join(asked)}")
-    rows = table("rule", "action", "mode", "reason")
+    rows = table("rule", "action", "mode", "when", "reason")
     for rule in policy.rules(stage):
         add_row(
-            rows, (rule.id + (" (locked)" if rule.locked else ""), rule.action.word, rule.mode, rule.reason)
+            rows,
+            (
+                rule.id + (" (locked)" if rule.locked else ""),
+                rule.action.word,
+                rule.mode,
+                rule.when,
+                rule.reason,
+            ),
         )
     show(rows)
 

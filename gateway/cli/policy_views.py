@@ -79,6 +79,7 @@ def _stage_view(policy: Policy, stage: Stage) -> dict[str, object]:
                 "id": rule.id,
                 "action": rule.action.word,
                 "mode": rule.mode.value,
+                "when": rule.when,
                 "reason": rule.reason,
                 "locked": rule.locked,
             }

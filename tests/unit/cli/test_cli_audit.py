@@ -10,6 +10,9 @@ import sqlite3
 import pytest
 from support.command import Cli
 
+from gateway.audit.reader import StoredRecord
+from gateway.cli.audit_views import print_records
+
 
 @pytest.fixture
 def used(cli: Cli) -> Cli:
@@ -162,3 +165,16 @@ def test_an_empty_page_says_so(used: Cli) -> None:
     ran = used.at("audit", "list", "--category", "violense")
     assert ran.exit_code == 2
     assert "violence/graphic" in ran.err
+
+
+def test_rows_without_an_action_tell_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    """A configuration's event and a gap's reason stand where a decision has its action."""
+    print_records(
+        [
+            StoredRecord(1, "r2", "config", b"", b'{"event":"policies refused","type":"config"}'),
+            StoredRecord(0, "r1", "gap", b"", b'{"reason":"disk full","type":"gap"}'),
+        ]
+    )
+    shown = capsys.readouterr().out
+    assert "policies refused" in shown
+    assert "disk full" in shown

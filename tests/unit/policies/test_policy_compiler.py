@@ -10,6 +10,7 @@ import pytest
 from classifiers.signals import Failure, FailureKind, Findings, Modality
 from policies.compiler import GATEWAY_ACTIONS, compile_policy
 from policies.conditions import compile_condition
+from policies.coverage import stage_coverage
 from policies.decision import Action, Stage
 from policies.document import ConditionDocument
 from policies.errors import PolicyError
@@ -201,6 +202,25 @@ def test_coverage_is_what_the_planned_cards_name() -> None:
     prompt = compiled().coverage[Stage.PROMPT]
     assert prompt.covered_by("hate") == ("words",)
     assert "sexual" in prompt.uncovered(["words", "model"])
+
+
+def test_what_a_lock_makes_of_two_families_is_covered_by_those_who_see_them() -> None:
+    """`sexual/minors` is looked for where `sexual` and `minor` both are, by whoever sees either."""
+    both = stage_coverage(Modality.TEXT, [made_up_card("a", Modality.TEXT, "sexual", "minor")])
+    assert both.covered_by("sexual/minors") == ("a",)
+    assert "sexual/minors" not in both.uncovered(["a"])
+    one = stage_coverage(Modality.TEXT, [made_up_card("a", Modality.TEXT, "sexual")])
+    assert one.covered_by("sexual/minors") == ()
+
+
+def test_a_rule_tells_its_condition_in_words() -> None:
+    """A list of rules says when each holds: nested ones with brackets, the locks with their edge."""
+    low, high = "category: hate, at_least: low", "category: profanity, at_least: high"
+    when = f"{{any: [{{{low}}}, {{all: [{{{high}}}, {{{low}, classifier: words}}]}}]}}"
+    rules = compiled(TEXT.replace("{category: hate, at_least: low}", when)).rules(Stage.PROMPT)
+    told = {rule.id: rule.when for rule in rules}
+    assert told["one"] == "hate at least low or (profanity at least high and hate at least low by words)"
+    assert told["locked/sexual-with-minor"] == "sexual and minor at 0.35 or above"
 
 
 def test_a_classifier_that_reads_text_covers_the_words_in_pictures() -> None:
