@@ -22,11 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.characters import TextExpands, readable
+from classifiers.mapped import Mapped
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.occlusion import offending_spans
-from classifiers.text.windows import OnnxEngine, Window, WindowTokenizer, run
+from classifiers.text.windows import MAX_CHARACTERS, OnnxEngine, TextTooLong, Window, WindowTokenizer, run
 from classifiers.weights import SUMS, listed_files
 
 KIND: Final = "prompt-safety"
@@ -78,6 +80,19 @@ class _Loaded:
     heads: tuple[str, ...]
     slope: Scores
     offset: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A text as the model reads it; `mapped` leads back to it as written, None where that is the same."""
+
+    text: str
+    mapped: Mapped | None = None
+
+    def as_written(self, span: Span) -> Span:
+        if self.mapped is None:
+            return span
+        return Span(self.mapped.starts[span.start], self.mapped.ends[span.end - 1])
 
 
 class PromptSafetyClassifier:
@@ -141,9 +156,9 @@ class PromptSafetyClassifier:
             TextTooLong: a text of more than `windows.MAX_CHARACTERS`.
         """
         answers = []
-        for text, windows, scores in self._scored(batch):
+        for read, windows, scores in self._scored(batch):
             worst = windows[int(scores[:, self._columns].max(axis=1).argmax())]
-            answers.append(self._signals(text, worst, scores.max(axis=0)))
+            answers.append(self._signals(read, worst, scores.max(axis=0)))
         return answers
 
     def heads(self, batch: Sequence[str]) -> list[dict[str, float]]:
@@ -157,15 +172,16 @@ class PromptSafetyClassifier:
             for _, _, scores in self._scored(batch)
         ]
 
-    def _scored(self, batch: Sequence[str]) -> list[tuple[str, list[Window], Scores]]:
-        """Each text with its windows and their scores, windows × heads."""
+    def _scored(self, batch: Sequence[str]) -> list[tuple[_Read, list[Window], Scores]]:
+        """Each text as it is read, with its windows and their scores, windows × heads."""
         if not batch:
             return []
-        windows = [self._model.tokenizer.windows(text) for text in batch]
+        texts = [_read(text) for text in batch]
+        windows = [self._model.tokenizer.windows(read.text) for read in texts]
         scores = self._scores([window for each in windows for window in each])
         answers, at = [], 0
-        for text, each in zip(batch, windows, strict=True):
-            answers.append((text, each, scores[at : at + len(each)]))
+        for read, each in zip(texts, windows, strict=True):
+            answers.append((read, each, scores[at : at + len(each)]))
             at += len(each)
         return answers
 
@@ -174,10 +190,11 @@ class PromptSafetyClassifier:
         logits = run(model.engine, windows, len(model.heads))
         return within_parents(1 / (1 + np.exp(-(logits * model.slope + model.offset))), model.heads)
 
-    def _signals(self, text: str, worst: Window, scores: Scores) -> tuple[Signal, ...]:
+    def _signals(self, read: _Read, worst: Window, scores: Scores) -> tuple[Signal, ...]:
         spans: tuple[Span, ...] = ()
         if self._spans and scores[self._columns].max() >= SPAN_FROM:
-            spans = offending_spans(text, worst.start, worst.end, self._highest, stop_below=SPAN_FROM)
+            found = offending_spans(read.text, worst.start, worst.end, self._highest, stop_below=SPAN_FROM)
+            spans = tuple(read.as_written(span) for span in found)
         return tuple(
             Signal(
                 LABELS[head],
@@ -228,6 +245,23 @@ def within_parents(scores: Scores, heads: Sequence[str]) -> Scores:
         if parent in heads:
             scores[:, at] = np.minimum(scores[:, at], scores[:, heads.index(parent)])
     return scores
+
+
+def _read(text: str) -> _Read:
+    """Full-width letters, twins of other scripts and invisible characters say nothing to an English model.
+
+    As written they look harmful to it whatever they spell, so it reads what they stand for.
+
+    Raises:
+        TextTooLong: spelled out, the text would be over `windows.MAX_CHARACTERS`.
+    """
+    if text.isascii():
+        return _Read(text)
+    try:
+        plain = readable(text)
+    except TextExpands as error:
+        raise TextTooLong(f"over {MAX_CHARACTERS} characters once its ligatures are spelled out") from error
+    return _Read(plain.text, plain)
 
 
 def _checked(name: str, folder: Path, sums_sha256: str) -> dict[str, Path]:

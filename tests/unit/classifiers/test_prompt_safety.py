@@ -14,6 +14,7 @@ from classifiers import taxonomy
 from classifiers.protocol import ClassifierConfigError
 from classifiers.text.prompt_safety import FOLDER, LABELS, SHA256SUMS, PromptSafetyClassifier
 from classifiers.text.windows import MAX_CHARACTERS, TextTooLong
+from gateway.evaluation.evasions import Evasion, combining_marks, full_width, homoglyphs
 
 DETOXIFY = {
     "toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack", "sexual_explicit"
@@ -161,3 +162,27 @@ def test_every_head_can_be_read(judge: PromptSafetyClassifier) -> None:
     assert scores["insult"] > 0.5 > scores["sexual_explicit"]
     assert json.dumps(scores)
     assert judge.heads([]) == []
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("evade", [full_width, homoglyphs, combining_marks], ids=lambda evade: evade.__name__)
+def test_dressed_up_letters_score_as_the_plain_text(judge: PromptSafetyClassifier, evade: Evasion) -> None:
+    """Harmless or not, a text in full-width, twin or struck-through letters has the plain text's scores."""
+    for plain in ("a red apple on a wooden table", "a masked man murdering a woman with a knife"):
+        told, expected = judge.classify([evade(plain), plain])
+        assert [signal.score for signal in told] == pytest.approx([signal.score for signal in expected])
+
+
+@pytest.mark.models
+def test_spans_of_dressed_up_letters_lie_in_the_text_as_written(judge: PromptSafetyClassifier) -> None:
+    """The words to cut are named where they stand, also where two characters are one letter."""
+    plain = "a masked man murdering a woman with a knife"
+    expected = top(judge, plain).spans
+    assert expected
+    assert [(span.start, span.end) for span in top(judge, full_width(plain)).spans] == [
+        (span.start, span.end) for span in expected
+    ]
+    struck = combining_marks(plain)
+    assert [struck[span.start : span.end] for span in top(judge, struck).spans] == [
+        combining_marks(plain[span.start : span.end]) for span in expected
+    ]
