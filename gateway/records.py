@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from gateway.audit.filters import RecordFilter
 from gateway.audit.reader import AuditReader, StoredRecord
 from gateway.audit.record import new_id
-from gateway.errors import NotFound, RequestInvalid
+from gateway.errors import AuditUnavailable, NotFound, RequestInvalid
 from gateway.ports import AuditLog, Json, RecordDraft
 from gateway.requests import Caller
 from gateway.surface import AuditPage, Unsealed
+
+_DURABLE_WITHIN_S: Final = 10.0
+"""How long a look waits for its own record; a log that hangs opens nothing."""
 
 
 class Records:
@@ -68,7 +72,11 @@ class Records:
             {"actor": caller.actor},
             tenant=str(public["tenant"]),
         )
-        await asyncio.wrap_future(self._log.append(looked))
+        try:
+            async with asyncio.timeout(_DURABLE_WITHIN_S):
+                await asyncio.wrap_future(self._log.append(looked))
+        except TimeoutError as error:
+            raise AuditUnavailable("The look could not be put on record, so nothing was opened.") from error
         fields = await asyncio.to_thread(self._reader.unseal, record_id)  # 3
         return Unsealed(record_id, looked.id, fields)
 
@@ -90,4 +98,6 @@ def _shown(record: StoredRecord) -> Mapping[str, Json]:
     public = record.public
     request = public.get("request")
     tenant = request.get("tenant") if isinstance(request, Mapping) else None
+    if record.type == "access":  # who looked into a tenant's text is that tenant's to know
+        tenant = public.get("tenant")
     return {**public, "index": record.index, "leaf": record.leaf.hex(), "tenant": tenant}

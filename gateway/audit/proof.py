@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.audit.checkpoint import Head, NoteInvalid, Verifier
-from gateway.audit.tree import HASH_BYTES, inclusion_proof, leaf_hash, verify_inclusion
+from gateway.audit.tree import HASH_BYTES, leaf_hash, verify_inclusion
 
 _HEADER: Final = "c2sp.org/tlog-proof@v1"
 _MAX_PATH: Final = 63
@@ -35,10 +35,10 @@ class ProvedRecord:
     head: Head
 
 
-def make_proof(leaves: Sequence[bytes], index: int, body: bytes, note: str) -> str:
-    """Return the file for record `index` with the bytes `body`; `note` is the head that signs `leaves`."""
-    path = [_text(node) for node in inclusion_proof(leaves, index)]
-    lines = [_HEADER, f"extra {_text(body)}", f"index {index}", *path, "", note.rstrip("\n")]
+def make_proof(path: Sequence[bytes], index: int, body: bytes, note: str) -> str:
+    """Return the file for record `index` with the bytes `body`; `path` leads to the head in `note`."""
+    nodes = [_text(node) for node in path]
+    lines = [_HEADER, f"extra {_text(body)}", f"index {index}", *nodes, "", note.rstrip("\n")]
     return "\n".join(lines) + "\n"
 
 

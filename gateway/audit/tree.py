@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -67,8 +67,8 @@ class Frontier:
         return cls(size, [peaks[i : i + HASH_BYTES] for i in range(0, len(peaks), HASH_BYTES)])
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """Return the root over leaf hashes (RFC 9162, 2.1.1)."""
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """Return the root over leaf hashes (RFC 9162, 2.1.1), in memory for one at a time."""
     frontier = Frontier()
     for leaf in leaves:
         frontier.add(leaf)
@@ -81,20 +81,29 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     Raises:
         ValueError: `index` is not a leaf.
     """
-    if not 0 <= index < len(leaves):
+    return [root_of(leaves[low:high]) for low, high in inclusion_ranges(len(leaves), index)]
+
+
+def inclusion_ranges(size: int, index: int) -> list[tuple[int, int]]:
+    """Return which leaves `[low, high)` each hash of an audit path is the root of, deepest sibling first.
+
+    Raises:
+        ValueError: `index` is not a leaf of a tree of `size`.
+    """
+    if not 0 <= index < size:
         raise ValueError("index is outside the tree")
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
+    ranges: list[tuple[int, int]] = []
+    low, high = 0, size
     while high - low > 1:
         split = low + _split(high - low)
         if index < split:
-            path.append(root_of(leaves[split:high]))
+            ranges.append((split, high))
             high = split
         else:
-            path.append(root_of(leaves[low:split]))
+            ranges.append((low, split))
             low = split
-    path.reverse()
-    return path
+    ranges.reverse()
+    return ranges
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:

@@ -13,7 +13,7 @@ from gateway.audit.checkpoint import Signer, Verifier
 from gateway.audit.proof import ProofInvalid, check_proof
 from gateway.audit.reader import AuditReader
 from gateway.audit.sealing import Sealer
-from gateway.errors import Conflict, NotFound
+from gateway.errors import AuditUnavailable, Conflict, NotFound
 from gateway.ports import Receipt, RecordDraft
 from gateway.records import Records
 from gateway.requests import Caller
@@ -47,6 +47,41 @@ def test_every_record_is_proved_at_its_place(proofs: list[str], key: Verifier) -
     found = [check_proof(proof, [key]) for proof in proofs]
     assert [one.index for one in found] == list(range(7))
     assert [one.public["request"]["id"] for one in found] == [f"q{at}" for at in range(7)]
+
+
+def test_a_long_log_is_read_a_few_leaves_at_a_time(
+    settings: AuditSettings, proofs: list[str], key: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many leaves are read at once, the proof is the same."""
+    monkeypatch.setattr("gateway.audit.reader._LEAVES_AT_ONCE", 2)
+    reader = AuditReader(settings.database)
+    ids = [check_proof(proof, [key]).public["id"] for proof in proofs]
+    assert [reader.proof(record_id) for record_id in ids] == proofs
+    reader.close()
+
+
+async def test_a_log_that_hangs_opens_nothing(
+    settings: AuditSettings, make_draft: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that can't go on record in time ends as an error, and the part stays sealed."""
+    monkeypatch.setattr("gateway.records._DURABLE_WITHIN_S", 0.05)
+    log = SqliteAuditLog.open(settings)
+    draft = make_draft(sealed_text="a red apple")
+    log.append(draft).result(10)
+    reader = AuditReader(settings.database, Sealer.from_file(settings.sealing_key, may_create=False))
+
+    class Hanging:
+        ready = True
+
+        def append(self, draft: RecordDraft) -> Future[Receipt]:
+            return Future()
+
+        def close(self) -> None: ...
+
+    with pytest.raises(AuditUnavailable, match="nothing was opened"):
+        await Records(reader, Hanging()).unseal(draft.id, Caller(actor="key-7", role="review"))
+    log.close()
+    reader.close()
 
 
 def test_no_proof_serves_another_record_or_place(proofs: list[str], key: Verifier) -> None:
@@ -99,6 +134,9 @@ async def test_a_look_into_sealed_text_is_on_record_first(settings: AuditSetting
     opened = await Records(reader, log).unseal(draft.id, Caller(tenant="acme", actor="key-7", role="review"))
     assert opened.fields["prompt"] == "a red apple"
     access = reader.get(opened.access, tenant="acme").public
+    shown = await Records(reader, log).one(opened.access)
+    assert shown is not None
+    assert shown["tenant"] == "acme"
     assert (access["type"], access["records"]) == ("access", [draft.id])
     assert reader.unseal(opened.access) == {"actor": "key-7"}
 
