@@ -86,6 +86,8 @@ class BatchWorker(Generic[TaskT]):
         with self._changed:
             if self._thread is None or self._dead or self._closing:
                 raise RewriteFailed("the rewriter is not running")
+            # Dropped here too: behind a model that hangs, those who gave up would keep the places of others.
+            self._waiting = deque(waiting for waiting in self._waiting if not waiting.future.cancelled())
             if len(self._waiting) >= self._queue_limit:
                 raise Overloaded("the rewriter's queue is full; retry later", retry_after_s=_RETRY_AFTER_S)
             self._waiting.append(ticket)

@@ -23,7 +23,7 @@ class Gate:
     def __call__(self, tickets: Sequence[Ticket[str]]) -> list[Answer]:
         self.batches.append([ticket.task for ticket in tickets])
         self.entered.set()
-        assert self.opened.wait(5)
+        assert self.opened.wait(30)
         return [ticket.task.upper() for ticket in tickets]
 
 
@@ -34,7 +34,7 @@ def _worker(run: object, *, max_batch: int = 4, queue_limit: int = 8) -> BatchWo
 async def _busy(worker: BatchWorker[str], gate: Gate) -> asyncio.Task[str]:
     """A first task that occupies the worker."""
     task = asyncio.create_task(worker.submit("first"))
-    await asyncio.to_thread(gate.entered.wait, 5)
+    await asyncio.to_thread(gate.entered.wait, 30)
     return task
 
 
@@ -81,6 +81,24 @@ async def test_a_cancelled_waiter_is_dropped_from_the_queue() -> None:
     gate.opened.set()
     assert [await first, await kept] == ["FIRST", "KEPT"]
     assert gate.batches[1:] == [["kept"]]
+    await worker.close()
+
+
+async def test_who_gave_up_takes_nobody_s_place() -> None:
+    """While a batch hangs, cancelled waiters count for nothing in the queue's limit."""
+    gate = Gate()
+    worker = _worker(gate, queue_limit=1)
+    await worker.start()
+    first = await _busy(worker, gate)
+    gone = asyncio.create_task(worker.submit("gone"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    kept = asyncio.create_task(worker.submit("kept"))
+    await asyncio.sleep(0)
+    gate.opened.set()
+    assert [await first, await kept] == ["FIRST", "KEPT"]
+    assert gate.batches == [["first"], ["kept"]]
     await worker.close()
 
 
