@@ -160,6 +160,7 @@ def _filters(query: AuditQuery, caller: Caller) -> RecordFilter:
         from_us=_microseconds(query.since),
         to_us=_microseconds(query.until),
         degraded=query.degraded,
+        of_requests=not _is_admin(caller),
     )
 
 

@@ -23,7 +23,8 @@ ACTIONS: Final = tuple(action.word for action in Action)
 class RecordFilter:
     """What to list; every given field must fit. Times are µs UTC, `from_us` included, `to_us` not.
 
-    `category` counts everything below it: `violence` also finds hits on `violence/graphic`.
+    `category` counts everything below it: `violence` also finds hits on `violence/graphic`. `of_requests`
+    leaves out what the server says of itself, which is no tenant's.
     """
 
     from_us: int | None = None
@@ -37,6 +38,7 @@ class RecordFilter:
     tenant: str | None = None
     type: str | None = None
     degraded: bool | None = None
+    of_requests: bool = False
 
     def require_known(self) -> None:
         """Refuse a word that no record holds.
@@ -109,6 +111,8 @@ def conditions_of(filters: RecordFilter, values: list[object]) -> list[str]:
         conditions.append("action <> 'allow'")
     if filters.type not in {None, "decision"}:
         conditions.append("type <> 'decision'")
+    if filters.of_requests:
+        conditions.append("type NOT IN ('config', 'gap', 'heartbeat')")
     if filters.degraded:
         conditions.append("degraded = 1")
     return conditions

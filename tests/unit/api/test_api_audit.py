@@ -97,6 +97,7 @@ async def test_a_key_sees_its_own_tenant_only(auditor: NewKey, service: Scripted
         client.headers.update(headers)
         await client.get(RECORDS)
         assert service.asked[0][0].tenant == "acme"
+        assert service.asked[0][0].of_requests  # the server's own records are no tenant's
         assert (await client.get(RECORDS, params={"tenant": "umbrella"})).status_code == 403
         assert (await client.get(f"{RECORDS}/mine")).json()["id"] == "mine"
         for foreign in ("other", "none", "nothing"):

@@ -61,6 +61,8 @@ def reader(settings: AuditSettings, log: SqliteAuditLog, drafts: list[RecordDraf
         ({"policy_revision": "r2"}, [4]),
         ({"tenant": "acme"}, [2]),
         ({"type": "config"}, [5]),
+        ({"type": "config", "of_requests": True}, []),
+        ({"of_requests": True}, [4, 3, 2, 1, 0]),
         ({"type": "decision"}, [4, 3, 2, 1, 0]),
         ({"degraded": True}, [3]),
         ({"degraded": False}, [5, 4, 2, 1, 0]),
