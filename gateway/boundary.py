@@ -45,11 +45,29 @@ async def leashed(work: Awaitable[T]) -> T:
         PluginCancelled: it cancelled itself.
     """
     task = asyncio.ensure_future(work)
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    task.add_done_callback(lambda _: _settle(over))
     try:
-        await asyncio.wait((task,))
+        await over
     finally:
         await _let_go(task)
     return _ended(task)
+
+
+async def last_of(events: AsyncIterator[T]) -> T | None:
+    """Return a plug-in's last event, for whom the others do not matter; None without any. Use in `leashed`.
+
+    A plug-in that swallowed its cancellation is asked for no further event: nobody listens.
+    """
+    last, task = None, asyncio.current_task()
+    try:
+        async for event in events:
+            last = event
+            if task is not None and task.cancelling():
+                break
+    finally:
+        await events.aclose()  # type: ignore[attr-defined]  # as in `_iterate`
+    return last
 
 
 async def relayed(events: AsyncIterator[T]) -> AsyncGenerator[T, None]:
@@ -98,10 +116,22 @@ async def _iterate(
 
 async def _let_go(task: asyncio.Future[Any]) -> None:
     # Asked for its error now or later: else the event loop would log it, and with it what it may quote.
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    if not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=GRACE_S)
+    if task.done():
+        _asked(task)
+        return
+    task.add_done_callback(_asked)
+    task.cancel()
+    await asyncio.wait((task,), timeout=GRACE_S)
+
+
+def _settle(over: asyncio.Future[None]) -> None:
+    if not over.done():  # it is when the caller was cancelled
+        over.set_result(None)
+
+
+def _asked(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()
 
 
 def _ended(task: asyncio.Future[T]) -> T:

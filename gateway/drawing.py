@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from gateway.boundary import plugin_boundary, relayed
+from gateway.boundary import last_of, leashed, plugin_boundary, relayed
 from gateway.errors import GatewayError, GenerationFailed, RequestInvalid
 from gateway.ports import (
     Generated,
+    GenerationEvent,
     GenerationRequest,
     GeneratorCard,
     ImageGenerator,
     Json,
     Picture,
+    Progress,
 )
 from gateway.previews import Previews
 from gateway.requests import ImageRequest
@@ -89,17 +91,23 @@ class Drawing:
 async def _drawn(
     generator: ImageGenerator, wanted: GenerationRequest, previews: Previews | None
 ) -> tuple[Picture, ...]:
-    pictures: tuple[Picture, ...] | None = None
     with plugin_boundary(GenerationFailed, "The image backend"):
-        async with aclosing(relayed(generator.generate(wanted))) as events:
-            async for event in events:
-                if isinstance(event, Generated):
-                    pictures = event.pictures
-                elif previews is not None:
-                    await previews.show(event)
+        events = generator.generate(wanted)
+        last = await (leashed(last_of(events)) if previews is None else _shown(events, previews))
+    pictures = last.pictures if isinstance(last, Generated) else None
     if not _is_complete(pictures, len(wanted.seeds)):
         raise GenerationFailed("The image backend did not give the pictures asked for.")
     return pictures or ()
+
+
+async def _shown(events: AsyncIterator[GenerationEvent], previews: Previews) -> GenerationEvent | None:
+    """Show each step as it comes; return the last event."""
+    last: GenerationEvent | None = None
+    async with aclosing(relayed(events)) as relay:
+        async for last in relay:
+            if isinstance(last, Progress):
+                await previews.show(last)
+    return last
 
 
 def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
