@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -218,10 +219,9 @@ class Trail:
         """
         asked = tuple(self._pending)
         for future in reversed(asked):  # the last one is durable last: one wait for all
-            if future.done():
-                future.result()
-            else:
-                await asyncio.wrap_future(future)
+            if not future.done():
+                await _settled(future)
+            future.result()
         del self._pending[: len(asked)]
 
     def _append(
@@ -236,3 +236,21 @@ class Trail:
         draft = RecordDraft("decision", record_id, public, sealed, self._caller.tenant)
         self._pending.append(self._log.append(draft))
         self._ids.append(record_id)
+
+
+async def _settled(future: Future[Receipt]) -> None:
+    """Wait until the log's thread has settled it; what of `asyncio.wrap_future` is needed here."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_release, waiter)
+
+    future.add_done_callback(wake)
+    await waiter
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
