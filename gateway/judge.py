@@ -167,6 +167,8 @@ def require_measured(decision: Decision) -> Decision:
 
 def _in_original(answer: _Answer, view: View) -> _Answer:
     """Name the view on every signal and move its spans into the text as written."""
+    if not answer.signals:
+        return answer
     return replace(
         answer,
         signals=tuple(

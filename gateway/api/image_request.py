@@ -7,7 +7,6 @@ have no effect is refused by name. It judges nothing and knows no response.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Final, Literal
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gateway.errors import RequestInvalid
 from gateway.ports import GeneratorCard
+from gateway.randomness import random_bytes
 from gateway.requests import Caller, ImageRequest, OutputFormat
 from gateway.surface import ApiSettings
 
@@ -198,7 +198,7 @@ def _size(size: str | None, card: GeneratorCard) -> tuple[int, int]:
 
 def _seed(seed: int | None, n: int) -> int:
     if seed is None:
-        return secrets.randbelow(_RANDOM_SEEDS - n)
+        return int.from_bytes(random_bytes(8), "big") % (_RANDOM_SEEDS - n)
     if seed + n - 1 > MAX_SEED:
         raise RequestInvalid(f"seed: with n = {n} at most {MAX_SEED - n + 1}.", param="seed")
     return seed
