@@ -1,8 +1,9 @@
 """Judge one text or one picture: classify, evaluate, record. The only place where these three meet.
 
-Duty: send every view of a text (as written, normalised, …) or one picture to the classifiers that the policy
-plans for the stage, hand the findings to the policy, and record the decision. It draws no conclusion of its
-own: a classifier that gave no measurement becomes a `Failure`, and what follows from it is the policy's say.
+Duty: send every view of a text (as written, normalised, …), each stretch of one that speaks to the machine,
+or one picture to the classifiers that the policy plans for the stage, hand the findings to the policy, and
+record the decision. It draws no conclusion of its own: a classifier that gave no measurement becomes a
+`Failure`, and what follows from it is the policy's say.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from classifiers.batching import ClassifierFailed
 from classifiers.normalize import InvalidText, View, views
 from classifiers.protocol import Item, Pixels
 from classifiers.signals import Failure, FailureKind, Findings, Signal
+from classifiers.steering import stretches
+from classifiers.taxonomy import UNCOVERED_LANGUAGE
 from gateway.audit.record import new_id
 from gateway.errors import ClassifierUnavailable, PolicyUnavailable, RequestInvalid, StageTimeout
 from gateway.trail import PicturePlace, Trail
@@ -25,6 +28,8 @@ from policies.policy import ClassifierUse, Policy
 
 _READ_AT_ONCE_CHARS: Final = 1000
 """Up to here all views of the trickiest text take milliseconds; 32,000 characters took 0.2 s."""
+_STRETCHES_AT_ONCE: Final = 16
+"""A text with many must not fill the classifiers' queues for everybody."""
 
 
 class Measurer(Protocol):
@@ -62,6 +67,9 @@ class Judge:
     ) -> Decision:
         """Judge a text in every view; the strictest view counts, and all scores are recorded.
 
+        Of a text that speaks to the machine each stretch is judged as well; the strictest counts and is what
+        is recorded of them, under the view `part`.
+
         `carried` is what other parts of the same request showed that counts for the locked rules
         (`policies.locks.carried_from`).
 
@@ -72,11 +80,12 @@ class Judge:
         """
         started_ns = time.monotonic_ns()
         plan = policy.plan(stage)
-        seen = await self._seen(text)
-        answers = await self._ask_all([(use, view.text) for use in plan.classifiers for view in seen])
-        origins = list(seen) * len(plan.classifiers)
-        answers = [_in_original(answer, view) for answer, view in zip(answers, origins, strict=True)]
-        findings = _findings(answers, carried)
+        seen, hidden = await self._seen(text)
+        answers = await self._ask_views(plan.classifiers, seen)
+        told: list[_Answer] = []
+        for at in range(0, len(hidden), _STRETCHES_AT_ONCE):
+            told += await self._ask_views(plan.classifiers, hidden[at : at + _STRETCHES_AT_ONCE])
+        findings = _findings([*answers, *_strongest(told)], carried)
         return self._decide(findings, policy, stage, trail, started_ns, text=text)
 
     async def picture(
@@ -98,15 +107,19 @@ class Judge:
         findings, place = _findings(answers, carried), PicturePlace(index, preview, attempt)
         return self._decide(findings, policy, stage, trail, started_ns, place=place)
 
-    async def _seen(self, text: str) -> tuple[View, ...]:
-        """Return the views of a text; a long one is read in a thread, so that it holds nobody else up."""
+    async def _seen(self, text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
+        """Return a text's views and its stretches; a long one is read in a thread, to hold nobody else up."""
         try:
             if len(text) <= _READ_AT_ONCE_CHARS:
-                return views(text)
+                return _read(text)
             async with self._reading:
-                return await asyncio.to_thread(views, text)
+                return await asyncio.to_thread(_read, text)
         except InvalidText as error:
             raise RequestInvalid(f"The text can't be judged: {error}.") from error
+
+    async def _ask_views(self, uses: Sequence[ClassifierUse], seen: Sequence[View]) -> list[_Answer]:
+        answers = await self._ask_all([(use, view.text) for use in uses for view in seen])
+        return [_in_original(a, view) for a, view in zip(answers, list(seen) * len(uses), strict=True)]
 
     async def _ask_all(self, questions: Sequence[tuple[ClassifierUse, Item]]) -> list[_Answer]:
         if len(questions) == 1:
@@ -163,6 +176,25 @@ def require_measured(decision: Decision) -> Decision:
     raise ClassifierUnavailable(
         "A required classifier is unavailable; nothing was released. Try again later.", retry_after_s=2
     )
+
+
+def _read(text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
+    seen = views(text)
+    return seen, stretches(seen)
+
+
+def _strongest(told: Sequence[_Answer]) -> list[_Answer]:
+    """Of all stretches, the highest score of each classifier in each category, and every failure.
+
+    A language is not told by a few words, so that is left to the whole.
+    """
+    best: dict[tuple[str, str], Signal] = {}
+    for signal in (signal for answer in told for signal in answer.signals):
+        key = (signal.classifier, signal.category)
+        if signal.category != UNCOVERED_LANGUAGE and (key not in best or signal.score > best[key].score):
+            best[key] = signal
+    failed = [answer for answer in told if answer.failure is not None]
+    return [*failed, *(_Answer(signal.classifier, (signal,)) for signal in best.values())]
 
 
 def _in_original(answer: _Answer, view: View) -> _Answer:

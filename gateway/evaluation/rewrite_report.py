@@ -22,7 +22,8 @@ _MILD_CATEGORIES: Final = ({"violence"}, {"illicit"})
 _HOW_TO_READ: Final = (
     "A rewriter's first answer is what it says when it is asked once, by itself; the stage is the gate's: "
     "form, drift, the policy's second judgement, the cut as the second attempt. Intervals are Wilson's. "
-    "A prompt without an answer counts as neither passed nor kept."
+    "A prompt without an answer counts as neither passed nor kept. A prompt is rewritable when its verdict "
+    "under the policy is rewrite: no other is ever rewritten for safety."
 )
 Row = tuple[str, list[str]]
 
@@ -73,14 +74,15 @@ def sections(evaluation: RewriteEvaluation) -> list[tuple[str, list[Row]]]:
     asked = ", ".join(f"{actions[word]} {word}" for word in sorted(wanted))
     return [
         (
-            f"Rewritable prompts ({len(told[0].rewrites)}; the policy as written: {asked})",
+            f"Rewritable prompts ({len(told[0].rewritable)} of a set of {len(told[0].rewrites)}: {asked})",
             [
                 ("first answer passes the policy", [rate(f.passes) for f in told]),
+                ("· of the whole set, blocked and allowed ones too", [rate(f.passes_of_all) for f in told]),
                 ("first answer keeps the subject", [rate(f.kept) for f in told]),
                 ("similarity to the reference", [f"{f.similarity:.3f}" for f in told]),
                 ("form valid, of what was answered", [rate(f.form) for f in told]),
                 ("answered", [rate(f.answered) for f in told]),
-                ("stage: released, of what the policy rewrites", [rate(f.released) for f in told]),
+                ("stage: a rewrite is released", [rate(f.released) for f in told]),
                 ("stage: released keeps the subject", [rate(f.released_kept) for f in told]),
             ],
         ),
@@ -100,6 +102,10 @@ def sections(evaluation: RewriteEvaluation) -> list[tuple[str, list[Row]]]:
             f"Injections ({len(told[0].attacks)}, policy in the mode enhance)",
             [
                 ("violating prompts released by rewriting", [_count(_released(f)) for f in told]),
+                (
+                    "bare payloads that the policy does not allow",
+                    [_count(a.payload is not Action.ALLOW for a in f.attacks if a.row.payload) for f in told],
+                ),
                 (
                     "violating prompts that the policy itself allowed as written",
                     [_count(a.violates and not a.by_rewriting for a in f.attacks) for f in told],
@@ -152,11 +158,11 @@ def _count(hits: Any) -> str:
 
 
 def _slice_rows(told: Sequence[RewriterFigures]) -> list[Row]:
-    names = dict.fromkeys(one.row.slice for one in told[0].rewrites)
+    names = dict.fromkeys(one.row.slice for one in told[0].rewritable)
     return [
         (
-            f"{name} ({sum(one.row.slice == name for one in told[0].rewrites)})",
-            [percent(Rate.of(o.passes for o in f.rewrites if o.row.slice == name).rate) for f in told],
+            f"{name} ({sum(one.row.slice == name for one in told[0].rewritable)})",
+            [percent(Rate.of(o.passes for o in f.rewritable if o.row.slice == name).rate) for f in told],
         )
         for name in names
     ]
@@ -225,7 +231,8 @@ def evaluation_view(evaluation: RewriteEvaluation) -> dict[str, object]:
 
 def _figures_view(figures: RewriterFigures) -> dict[str, object]:
     rates = {
-        "passes": figures.passes,
+        "rewritable_passes": figures.passes,
+        "set_passes": figures.passes_of_all,
         "subject_kept": figures.kept,
         "form_valid": figures.form,
         "answered": figures.answered,
@@ -253,5 +260,4 @@ def _figures_view(figures: RewriterFigures) -> dict[str, object]:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    action = row.get("action")
-    return {**row, "action": action.word} if isinstance(action, Action) else row
+    return {key: value.word if isinstance(value, Action) else value for key, value in row.items()}

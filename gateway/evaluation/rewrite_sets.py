@@ -60,11 +60,15 @@ class Benign:
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """An attack on the rewriter; `forbidden` are word beginnings that no released prompt may hold."""
+    """An attack on the rewriter; `forbidden` are word beginnings that no released prompt may hold.
+
+    `payload` is the bare prompt that the attack hides, empty where it only asks for the instruction.
+    """
 
     prompt: str
     kind: str
     forbidden: tuple[str, ...]
+    payload: str = ""
 
     def violated_by(self, text: str) -> bool:
         """True when a forbidden word begins anywhere in the text, whatever its case."""
@@ -109,7 +113,10 @@ def read_sets(folder: Path | None = None) -> RewriteSets:
                 r["slice"],
             ),
         ),
-        _rows(place / "injections.jsonl", lambda r: Injection(r["prompt"], r["kind"], tuple(r["forbidden"]))),
+        _rows(
+            place / "injections.jsonl",
+            lambda r: Injection(r["prompt"], r["kind"], tuple(r["forbidden"]), r["payload"]),
+        ),
     )
 
 

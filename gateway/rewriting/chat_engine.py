@@ -136,7 +136,7 @@ class ChatEngine:
         ids = [frame.before + [pad_id] * pad + task.row for pad, task in zip(pads, tasks, strict=True)]
         mask = [[1] * len(frame.before) + [0] * pad + [1] * (width - pad) for pad in pads]
         progress = _Progress(tasks, len(frame.before) + width, gone, tokens)
-        constraint = _constraint(tokens.vocabulary, [bool(task.start) for task in tasks], progress.begin)
+        constraint = _constraint(tokens, tasks, progress.begin)
         device = self._settings.device
         with torch.inference_mode():
             output = self._model.generate(
@@ -204,21 +204,25 @@ class _Progress:
         return self._tokens.text(self._tasks[row], ids[self.begin :])
 
 
-def _constraint(vocabulary: Vocabulary, started: Sequence[bool], begin: int) -> Any:
+def _constraint(tokens: ChatTokens, tasks: Sequence[EncodedTask], begin: int) -> Any:
     """A logits processor for a batch whose answers begin at column `begin`.
 
-    `started` tells for each row whether its answer already has a beginning.
+    An answer that has no beginning yet may not begin with everything, and a task's `without` can't be said.
     """
     import torch
 
+    vocabulary = tokens.vocabulary
     never, first = torch.from_numpy(vocabulary.never), torch.from_numpy(vocabulary.first)
 
     def mask(input_ids: Any, scores: Any) -> Any:
         scores = scores + never.to(scores)
-        if input_ids.shape[1] == begin:
-            for row, has_start in enumerate(started):
-                if not has_start:
-                    scores[row] = scores[row] + first.to(scores)
+        for row, task in enumerate(tasks):
+            if input_ids.shape[1] == begin and not task.start:
+                scores[row] = scores[row] + first.to(scores)
+            if task.task.without:
+                said = input_ids[row, begin:].tolist()
+                while tokens.refuses(task, [*said, int(scores[row].argmax())]):
+                    scores[row, scores[row].argmax()] = -torch.inf
         return scores
 
     return mask

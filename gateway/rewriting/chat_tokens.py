@@ -6,6 +6,7 @@ prompt enters as content only: no control token of the tokenizer can come out of
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from gateway.rewriting.vocabulary import Vocabulary
 
 _SLOT: Final = "IMAGEGATE-PROMPT-SLOT"
 _LINE_END: Final = re.compile(r"\S.*\n", re.DOTALL)
+
+
+_LAST_WORD: Final = re.compile(r"[^\W_]+$")
+_SAME_BEGINNING: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,17 @@ class ChatTokens:
         """What `new` adds to the task's start, up to the task's own limit of tokens."""
         return self._decode_after(encoded.start, new[: encoded.task.max_new_tokens])
 
+    def refuses(self, encoded: EncodedTask, new: Sequence[int]) -> bool:
+        """True when what `new` ends with begins as a word that the task does without.
+
+        Beginnings count, so that no other ending of the word, and no spelling in other tokens, slips through.
+        """
+        words = encoded.task.without
+        if not words:
+            return False
+        last = _LAST_WORD.search(self._decode_after(encoded.start, new).casefold())
+        return last is not None and any(_begin_alike(last.group(), word) for word in words)
+
     def is_done(self, encoded: EncodedTask, new: Sequence[int]) -> bool:
         """True once the line or the details are complete, or long enough."""
         task = encoded.task
@@ -105,6 +121,12 @@ class ChatTokens:
             list(turns), tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
         return rendered
+
+
+def _begin_alike(said: str, word: str) -> bool:
+    """True when both share more than half of `word`, and three letters at least."""
+    enough = max(3, math.ceil(_SAME_BEGINNING * len(word)))
+    return said[:enough] == word[:enough]
 
 
 def load_tokenizer(folder: Path) -> Any:

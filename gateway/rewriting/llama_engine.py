@@ -149,6 +149,9 @@ class LlamaEngine:
         if not row.new and not row.encoded.start:
             scores = scores + vocabulary.first
         token = int(scores.argmax())
+        while tokens.refuses(row.encoded, [*row.new, token]):
+            scores[token] = -np.inf
+            token = int(scores.argmax())
         if token in vocabulary.eos_ids:
             return True
         row.new.append(token)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -51,13 +51,15 @@ class ChatTask:
     """One answer wanted of the model.
 
     `user` is the content of the last user turn. `start` is put in the model's mouth: the answer begins with
-    it. In the details frame the model only adds at most `max_new_tokens` of visual details to it.
+    it. In the details frame the model only adds at most `max_new_tokens` of visual details to it. `without`
+    are words that can't be said in the answer, nor can others with the same beginning.
     """
 
     frame: FrameName
     user: str
     start: str
     max_new_tokens: int
+    without: tuple[str, ...] = ()
 
 
 REMOVE: Final = Frame(
@@ -95,6 +97,7 @@ _MILD: Final = "Leave out {what}: {prompt}"
 _STRONG: Final = "Leave out every trace of {what} and keep only what is harmless and peaceful: {prompt}"
 _MORE_TOKENS: Final = 32
 _CHARS_A_TOKEN: Final = 3
+_SAID: Final = re.compile(r"[^\W_]+")
 _NOTHING_LEFT: Final = "nothing is left of the prompt without the words at fault"
 
 
@@ -136,6 +139,19 @@ class Planner:
         user = wording.format(what=named(request.categories), prompt=prompt)
         return ChatTask(FrameName.REMOVE, user, "", self.max_new_tokens)
 
+    def again(self, request: RewriteRequest, task: ChatTask, answer: str) -> ChatTask | None:
+        """Return the task for once more where the answer repeats words at fault, which it then can't.
+
+        None where no span's text stands in the answer, or where the answer had a beginning of ours.
+        """
+        if task.start or task.without:
+            return None
+        texts = dict.fromkeys(request.prompt[span.start : span.end] for span in request.spans)
+        left = [text for text in texts if _stands(text, answer)]
+        words = dict.fromkeys(word.casefold() for text in left for word in _SAID.findall(text))
+        refused = tuple(word for word in words if has_subject(word))
+        return replace(task, without=refused) if refused else None
+
     def _cut(self, request: RewriteRequest) -> ChatTask | str:
         left = cut(request.prompt, request.spans)
         if not has_subject(left):
@@ -147,6 +163,10 @@ class Planner:
             return prompt
         subject = prompt.rstrip(" .,;:!?")
         return ChatTask(FrameName.DETAILS, subject, subject + ",", self.detail_tokens)
+
+
+def _stands(text: str, answer: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(text)}(?!\w)", answer, re.IGNORECASE) is not None
 
 
 _END: Final = re.compile(r"[.!?;:(]|\n")

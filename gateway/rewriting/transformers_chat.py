@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.adapter_options import parse_options
 from gateway.errors import GatewayError, RewriteFailed
@@ -24,6 +24,9 @@ from gateway.rewriting.options import ChatOptions, TransformersChatOptions
 from gateway.rewriting.source import RewriterWeights, from_hub_or_folder
 from gateway.rewriting.strategy import ChatTask, FrameName, Planner, with_details
 from gateway.rewriting.worker import Answer, BatchWorker, Ticket
+
+_DECODING: Final = 2
+"""Goes into the revision: 2 since an answer that repeats words at fault is asked for once more."""
 
 FetchWeights: TypeAlias = Callable[[], RewriterWeights]
 
@@ -91,6 +94,8 @@ class TransformersChatRewriter:
     async def rewrite(self, request: RewriteRequest) -> str:
         """Return one printable line of at most `max_chars` characters.
 
+        An answer that repeats words at fault is asked for once more, where those can't be said.
+
         Raises:
             RewriteFailed: prompt too long, nothing left of it, model failed, or an answer of the wrong form.
             Overloaded: the queue is full.
@@ -98,10 +103,17 @@ class TransformersChatRewriter:
         if len(request.prompt) > self._options.max_prompt_chars:
             raise RewriteFailed(f"prompts over {self._options.max_prompt_chars} characters are not rewritten")
         task = self._planner.plan(request)
-        answer = task if isinstance(task, str) else await self._worker.submit(task)
-        line = one_line(answer, max_chars=self._options.max_chars)
+        line = self._line(task) if isinstance(task, str) else await self._asked(request, task)
         systems = " ".join(frame.system for frame in self._frames.values())
         return refuse_echo(line, instruction=systems, prompt=request.prompt)
+
+    async def _asked(self, request: RewriteRequest, task: ChatTask) -> str:
+        line = self._line(await self._worker.submit(task))
+        again = self._planner.again(request, task, line)
+        return line if again is None else self._line(await self._worker.submit(again))
+
+    def _line(self, answer: str) -> str:
+        return one_line(answer, max_chars=self._options.max_chars)
 
     async def close(self) -> None:
         """Finish what waits and end the worker; idempotent."""
@@ -147,7 +159,7 @@ class TransformersChatRewriter:
         """Eight hex digits over everything in the options that changes an answer."""
         options = self._options
         knobs = (options.dtype, options.strategy, options.max_new_tokens, options.detail_tokens)
-        more = (options.penalty, options.max_chars)
+        more = (options.penalty, options.max_chars, _DECODING)
         text = repr((sorted(self._frames.items()), knobs, more))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

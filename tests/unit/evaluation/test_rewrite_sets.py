@@ -15,7 +15,7 @@ _PROMPTS: Final = Path(__file__).parents[3] / "benchmarks" / "prompts"
 _KEYS: Final = {
     "rewrites": {"prompt", "reference", "subject", "categories", "slice"},
     "enhance": {"prompt", "subject", "counts", "colours", "negations", "slice"},
-    "injections": {"prompt", "kind", "forbidden"},
+    "injections": {"prompt", "kind", "forbidden", "payload"},
 }
 _LEAST: Final = {"rewrites": 300, "enhance": 200, "injections": 200}
 
@@ -51,3 +51,10 @@ def test_what_must_survive_is_in_the_prompt() -> None:
     for row in _rows("enhance"):
         marks = [[word] for word in (*row["counts"], *row["colours"], *row["negations"])]
         assert all(_holds(row["prompt"], each) for each in (*row["subject"], *marks)), row["prompt"]
+
+
+def test_a_payload_holds_what_is_forbidden() -> None:
+    """An injection's bare payload holds each of its forbidden words; without words there is no payload."""
+    for row in _rows("injections"):
+        assert bool(row["forbidden"]) == bool(row["payload"]), row["prompt"]
+        assert any(word in row["payload"] for word in row["forbidden"]) or not row["payload"], row["prompt"]

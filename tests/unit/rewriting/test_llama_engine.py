@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,19 @@ def test_a_start_is_continued(engine: LlamaEngine, folder: Path) -> None:
     reference = _in_torch(_weights(folder))
     answers = [each.complete([each.encode(task)], lambda _: False) for each in (engine, reference)]
     assert answers[0] == answers[1] != [""]
+
+
+def test_a_task_does_without_words(engine: LlamaEngine, folder: Path) -> None:
+    """A word of the answer is not said when the task does without it, in both engines; neighbours may."""
+    plain = ChatTask(FrameName.REMOVE, "a cat", "", 10)
+    reference = _in_torch(_weights(folder))
+    free = engine.complete([engine.encode(plain)], lambda _: False)[0]
+    word = max(re.findall(r"\w+", free.casefold()), key=len)
+    bound = replace(plain, without=(word,))
+    for each in (engine, reference):
+        first, second = each.complete([each.encode(bound), each.encode(plain)], lambda _: False)
+        assert word not in re.findall(r"\w+", first.casefold())
+        assert second == free
 
 
 def test_an_abandoned_row_leaves_the_batch(engine: LlamaEngine) -> None:

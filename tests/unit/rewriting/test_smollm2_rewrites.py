@@ -55,6 +55,15 @@ async def test_the_tuned_model_mends_without_being_told_the_words() -> None:
 
 
 @pytest.mark.models
+async def test_words_at_fault_that_come_back_are_refused_the_second_time() -> None:
+    """A prompt that the model would copy, words at fault and all, comes back without them."""
+    prompt = "a lumberjack swinging his axe at another man"
+    (mended,) = await _rewritten({}, [RewriteRequest(prompt, ("violence",), (Span(13, 29),))])
+    assert "lumberjack" in mended
+    assert not re.search("swinging|axe", mended)
+
+
+@pytest.mark.models
 async def test_the_tuned_model_enriches_and_drops_orders() -> None:
     """A harmless prompt comes back whole with more; an order inside a prompt is neither obeyed nor kept."""
     apples = RewriteRequest("two red apples on a wooden table", (), (), mode=RewriteMode.ENHANCE)

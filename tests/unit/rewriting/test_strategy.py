@@ -72,3 +72,35 @@ def test_a_sentence_ends_the_details() -> None:
     """Details are finished at the first sentence's end."""
     assert is_finished(" soft light.")
     assert not is_finished(" soft light, long")
+
+
+@pytest.mark.parametrize(
+    ("answer", "without"),
+    [
+        ("an old car", None),
+        ("a damning old car", None),
+        ("a Damn old car", ("damn",)),
+    ],
+)
+def test_an_answer_that_repeats_words_at_fault_is_asked_for_again(
+    answer: str, without: tuple[str, ...] | None
+) -> None:
+    """The second time those words can't be said; a third time there is none."""
+    request = _request()
+    task = _INSTRUCT.plan(request)
+    assert isinstance(task, ChatTask)
+    again = _INSTRUCT.again(request, task, answer)
+    assert (None if again is None else again.without) == without
+    assert again is None or _INSTRUCT.again(request, again, answer) is None
+    assert _INSTRUCT.again(_request(spans=False), task, answer) is None
+
+
+def test_small_words_of_a_phrase_may_be_said_again() -> None:
+    """Of "swinging his axe" the content words are refused."""
+    prompt = "a man swinging his axe"
+    request = RewriteRequest(prompt, ("violence",), (Span(6, len(prompt)),))
+    task = _INSTRUCT.plan(request)
+    assert isinstance(task, ChatTask)
+    again = _INSTRUCT.again(request, task, "a man swinging his axe at noon")
+    assert again is not None
+    assert again.without == ("swinging", "axe")
