@@ -43,7 +43,7 @@ _CUES: Final = (
     r"(?:mode|drift|action|verdict|categor(?:y|ies)|spans?|score|max_attempts)\s*(?:[=:]|is\b)",
     r"(?:first|second|next|last) attempt|attempt \d|no filter",
     # orders about the answer
-    r"verbatim|word (?:for|by) word|unchanged|as it is|without (?:any )?changes?|every word|same meaning",
+    r"verbatim|word (?:for|by) word|unchanged|without (?:any )?changes?|every word|same meaning",
     r"(?:copy|repeat|return|output|echo) (?:it|this|that|the|these|what|my|everything|after|back|only|every)",
     r"(?:write|print|say|spell|read) (?:it|this|that|what|everything|out)|(?:write|spell)s? .{1,40} out",
     r"answer (?:only|with|in|is|as|begins?)|(?:reply|respond)s? (?:with|only|in)|use other words",
