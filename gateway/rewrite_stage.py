@@ -5,6 +5,7 @@ The order is the safety:
   2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
   3. every rewrite is judged by the same policy, whole and in its parts, and only what that allows is used
   4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
+  5. a prompt that speaks to the machine has one attempt: a cut would keep its frame, and what is left in it
 An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
 enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
 """
@@ -16,6 +17,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final
 
+from classifiers.steering import PART
 from gateway.boundary import leashed, plugin_boundary
 from gateway.drift import Drift, DriftGauge
 from gateway.edits import changed
@@ -59,6 +61,11 @@ class _Work:
 
     text: str
     found: Decision
+
+    @property
+    def steers(self) -> bool:
+        """True when the text speaks to the machine, so that it was judged stretch by stretch."""
+        return any(signal.view == PART for signal in self.found.findings.signals)
 
     def request(self, attempt: int) -> RewriteRequest:
         """What the rewriter is told of it."""
@@ -122,7 +129,8 @@ class RewriteStage:
     ) -> Settled:
         first = work = _Work(request.prompt, decision)
         fault, last = RewriteFault.OFFENDS, decision
-        for number in range(policy.rewrite.max_attempts):
+        attempts = 1 if first.steers else policy.rewrite.max_attempts
+        for number in range(attempts):
             asked = work.request(number)
             used = self._cutter if number > 0 and asked.spans else rewriter
             if number > 0 and used is rewriter and fault in _NO_USE_ASKING_AGAIN:
