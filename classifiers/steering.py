@@ -35,6 +35,7 @@ _CUES: Final = (
     r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:above|before|previous|prior)",
     r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:earlier|told|everything)",
     r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:rules?|guidelines?|orders?)",
+    r"from now on|(?:guidelines?|rules?|restrictions?|safety|filters?) (?:is|are|was|were|no longer)",
     # the gateway's own things
     r"instructions?|prompts?|system (?:message|text)|assistant|chatbot|classifiers?",
     r"rewrit(?:e|es|er|ing|ten)|moderation|(?:new|the|your|content|safety) (?:filters?|polic(?:y|ies))",
@@ -57,8 +58,8 @@ _CUES: Final = (
     r"replace .{1,60} (?:by|with)|backwards",
 )
 _TURNS: Final = (
-    r"(?:^|\W)(?:system|user|assistant|human|bot|ai|q|a)(?:\W?\(\w[^)]{0,40}\))?\s*:",
-    r"<\||\|>|<<|>>|###|```|\[/?(?:inst|sys|system|user|assistant)\b|</?(?:s|user|assistant|system|prompt)>",
+    r"(?:^|\W)(?:system|user|assistant|human|moderator|bot|model|ai|output|q|a)(?:\W?\(\w[^)]{0,40}\))?\s*:",
+    r"<\||\|>|<<|>>|###|```|\[/?(?:inst|sys|system|user|assistant)\b|</?\w[^<>]{0,40}>",
 )
 
 
