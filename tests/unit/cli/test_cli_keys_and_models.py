@@ -8,7 +8,8 @@ from pathlib import Path
 
 from support.command import Cli
 
-from gateway.api.keys import KeyTable, load_keys
+from gateway.api.keys import KeyTable, Role, load_keys
+from gateway.cli.keys import RoleName
 
 
 def test_a_key_is_shown_once_and_stored_as_a_hash(cli: Cli) -> None:
@@ -69,3 +70,8 @@ def test_models_are_listed_with_their_cards(cli: Cli) -> None:
     assert "smollm2" in view["installed_types"]["imagegate.rewriters"]
     text = cli.at("models", "list").out
     assert all(word in text for word in ("words", "looks", "painting", "harassment, profanity, violence"))
+
+
+def test_the_command_knows_every_role() -> None:
+    """The names on the command line, kept apart so that `--help` loads no key file's form, are the roles."""
+    assert [role.value for role in RoleName] == [role.value for role in Role]
