@@ -104,6 +104,8 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
 
 def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T]) -> T:
     _bombs_are_errors()
+    if (too_many := excess(content)) is not None:  # here, since its walk would hold the event loop
+        raise ImageRefused(f"the picture's file has {too_many}; save it anew")
     try:
         # 1 the header alone: format and size
         with Image.open(io.BytesIO(content), formats=sorted(f.upper() for f in limits.formats)) as image:
@@ -114,7 +116,7 @@ def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], 
             image.load()
             return finish(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
-        raise ImageRefused(f"the bytes are none of {', '.join(sorted(limits.formats))}") from error
+        raise ImageRefused(f"the picture's bytes are none of {', '.join(sorted(limits.formats))}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageRefused(_too_many_pixels("the picture", limits)) from error
     except _MALFORMED as error:
@@ -126,8 +128,6 @@ def _check_bytes(content: bytes, limits: DecodeLimits) -> None:
         raise ImageRefused("the picture is empty")
     if len(content) > limits.max_bytes:
         raise ImageRefused(f"the picture has {len(content)} bytes; at most {limits.max_bytes} are taken")
-    if (too_many := excess(content)) is not None:
-        raise ImageRefused(f"the picture's file has {too_many}; save it anew")
 
 
 def _check_header(image: Image.Image, limits: DecodeLimits) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gateway.imaging.decode import ImageRefused, decode_blocking
-from gateway.imaging.structure import MAX_PARTS, MAX_SCANS, excess
+from gateway.imaging.structure import MAX_IMAGE_BLOCKS, MAX_PARTS, MAX_SCANS, excess
 
 
 def _saved(kind: str, **options: object) -> bytes:
@@ -20,11 +20,14 @@ def _saved(kind: str, **options: object) -> bytes:
 
 
 PNG, JPEG, PROGRESSIVE = _saved("PNG"), _saved("JPEG"), _saved("JPEG", progressive=True)
+GIF = _saved("GIF")
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 EMPTY_CHUNK = b"\0\0\0\0abCd\0\0\0\0"
 
 
-@pytest.mark.parametrize("content", [PNG, JPEG, PROGRESSIVE, _saved("WEBP"), _saved("GIF"), b"", b"\xff\xd8"])
+@pytest.mark.parametrize(
+    "content", [PNG, JPEG, PROGRESSIVE, _saved("WEBP"), GIF, b"GIF89a", b"", b"\xff\xd8"]
+)
 def test_ordinary_files_have_no_excess(content: bytes) -> None:
     """A picture as a program saves it passes, and so does what is too short to have parts."""
     assert excess(content) is None
@@ -38,6 +41,10 @@ def test_ordinary_files_have_no_excess(content: bytes) -> None:
         (JPEG[:2] + b"\xff" * MAX_PARTS + JPEG[2:], "segments"),
         (JPEG[:2] + b"\xff\xfe\0\2" + bytes(MAX_PARTS) + JPEG[2:], "segments"),
         (JPEG[:2] + b"\xff\xd0" * MAX_PARTS + JPEG[2:], "segments"),
+        (GIF[:-1] + b"\x21\xfe" + b"\x01A" * MAX_PARTS + b"\0;", "blocks"),
+        (GIF[:-1] + b"\x21\xfe\x01A\0" * MAX_PARTS + b";", "blocks"),
+        (GIF[:-1] + b"A" * (MAX_PARTS + 1) + b";", "blocks"),
+        (GIF[:-2] + b"\x01A" * (MAX_IMAGE_BLOCKS + 1) + b"\0;", "blocks"),
         (PROGRESSIVE[:-2] + LAST_SCAN * MAX_SCANS + PROGRESSIVE[-2:], "scans"),
     ],
 )
