@@ -27,7 +27,7 @@ from training.prompt_safety.corpus import corpus
 from training.prompt_safety.export import scored
 from training.prompt_safety.rows import HEADS, MODERATION, Row
 
-EDGES: Final = (0.35, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+EDGES: Final = (0.1, 0.15, 0.25, 0.35, 0.4, 0.45, 0.5, 0.6, 0.75, 0.85)
 FAMILIES: Final = ("sexual", "hate", "harassment", "self-harm", "violence", "illicit")
 EMBEDDED: Final = ("wordlist", "prompt-safety", "minor-cues", "language", "opennsfw", "nsfw-inception")
 CAPTIONS: Final = ("coco", "t2i_compbench", "animal_prompts")
