@@ -249,6 +249,8 @@ class AuditLog(Protocol):
     def append(self, draft: RecordDraft) -> Future[Receipt]:
         """Queue a record, in call order; the future resolves when it is durable.
 
+        Until somebody waits for it, by `result` or a callback, it may gather others for a shared commit.
+
         The future is a `concurrent.futures.Future`; it fails with `AuditUnavailable`.
 
         Raises:

@@ -1,16 +1,44 @@
-"""The bounded queue between callers and the writer: first in, first out, full or shut at once. No storage."""
+"""The bounded queue between callers and the writer: first in, first out, full or shut at once. No storage.
+
+A record that nobody waits for yet may gather others for `LINGER_S`; once somebody waits there is no timer.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 from gateway.audit.record import Entry
 from gateway.errors import AuditUnavailable
 from gateway.ports import Receipt
+
+LINGER_S: Final = 0.1
+"""How long records may lie in the queue while nobody waits for them, seconds."""
+
+
+class Promise(Future[Receipt]):
+    """The future of a record: to begin waiting for it calls `hurry`. It can't be cancelled."""
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        super().__init__()
+        self._hurry = hurry
+        self.set_running_or_notify_cancel()
+
+    def result(self, timeout: float | None = None) -> Receipt:
+        """As the base class."""
+        if not self.done():
+            self._hurry()
+        return super().result(timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[Receipt]], object]) -> None:
+        """As the base class."""
+        self._hurry()
+        super().add_done_callback(fn)
 
 
 @dataclass(slots=True)
@@ -40,7 +68,7 @@ class Inbox:
         self._limit = limit
         self._waiting: deque[Waiting] = deque()
         self._changed = threading.Condition(threading.Lock())
-        self._idle = False
+        self._idle = self._lingering = self._hurried = False
         self._refusal: str | None = None
         self._closed = False
 
@@ -72,6 +100,15 @@ class Inbox:
             if self._idle:
                 self._changed.notify()
 
+    def hurry(self) -> None:
+        """Have what is queued drained at once: somebody waits for it."""
+        if self._hurried:  # not reset before all that is queued now was taken
+            return
+        with self._changed:
+            self._hurried = True
+            if self._lingering:
+                self._changed.notify()
+
     def drain(self, most: int, timeout_s: float) -> list[Waiting] | None:
         """Take what is there, waiting up to `timeout_s` for the first; None once closed and empty."""
         with self._changed:
@@ -81,9 +118,14 @@ class Inbox:
                 self._idle = False
             if self._closed and not self._waiting:
                 return None
+            if self._waiting and len(self._waiting) < most and not (self._hurried or self._closed):
+                self._lingering = True
+                self._changed.wait(LINGER_S)
+                self._lingering = False
             taken = list(islice(self._waiting, most))
             for _ in taken:
                 self._waiting.popleft()
+            self._hurried = self._hurried and bool(self._waiting)
             return taken
 
     def shut(self, reason: str) -> list[Waiting]:

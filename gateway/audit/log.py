@@ -1,7 +1,7 @@
 """The durable log: callers queue records, one thread commits them in groups and tells each when it is safe.
 
-Duty: order, waiters, and what happens when the disk fails. There is no linger timer: while one group is being
-synced the next one gathers. Storage is `store`, heads are `notary`, record bytes are `record`.
+Duty: order, waiters, and what happens when the disk fails. Who waits is held up by no timer: while one group
+is being synced the next one gathers. Storage is `store`, heads are `notary`, record bytes are `record`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from gateway.audit import schema
 from gateway.audit.checkpoint import Head
-from gateway.audit.inbox import Inbox, Waiting
+from gateway.audit.inbox import Inbox, Promise, Waiting
 from gateway.audit.notary import Notary
 from gateway.audit.opening import Opened, free_bytes, open_log, reopen_store
 from gateway.audit.record import Entry, RecordMaker, new_id
@@ -121,8 +121,7 @@ class SqliteAuditLog:
             gap = self._own("gap", {"reason": "clock jump", "jump_us": jump_us})
             self._inbox.put(Waiting(gap, None))
         entry = self._maker.make(draft)
-        future: Future[Receipt] = Future()
-        future.set_running_or_notify_cancel()
+        future = Promise(self._inbox.hurry)
         self._inbox.put(Waiting(entry, future))
         return future
 

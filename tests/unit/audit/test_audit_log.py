@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.audit import AuditSettings, SqliteAuditLog
+from gateway.audit import AuditSettings, SqliteAuditLog, inbox
 from gateway.audit.canonical import RecordInvalid
 from gateway.audit.checkpoint import Verifier
 from gateway.audit.heads import read_heads
@@ -108,6 +108,49 @@ def connect_held(path: Path) -> sqlite3.Connection:
     connect_writer(path).close()
     HeldConnection.gate.set()
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=HeldConnection)
+
+
+class CountingConnection(sqlite3.Connection):
+    """Counts the commits."""
+
+    commits = 0
+
+    def execute(self, sql: str, *args: object) -> sqlite3.Cursor:
+        CountingConnection.commits += sql == "COMMIT"
+        return super().execute(sql, *args)
+
+
+def connect_counting(path: Path) -> sqlite3.Connection:
+    connect_writer(path).close()
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=CountingConnection)
+
+
+@pytest.mark.parametrize("wait", ["result", "callback"])
+def test_records_gather_until_somebody_waits(
+    wait: str, settings: AuditSettings, make_draft: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that nobody waits for share a commit, which begins as soon as somebody waits for one."""
+    monkeypatch.setattr(inbox, "LINGER_S", 60.0)
+    log = SqliteAuditLog.open(settings, connect=connect_counting)
+    before = CountingConnection.commits
+    futures = [log.append(make_draft()) for _ in range(5)]
+    durable = threading.Event()
+    if wait == "callback":
+        futures[-1].add_done_callback(lambda _: durable.set())
+        assert durable.wait(30)
+    assert futures[-1].result(30).index == 4
+    assert all(future.done() for future in futures)
+    assert CountingConnection.commits == before + 1
+    log.close()
+
+
+def test_what_nobody_waits_for_is_written_soon(
+    log: SqliteAuditLog, settings: AuditSettings, make_draft: Make
+) -> None:
+    """A record is on disk in the end although nobody ever asks for it."""
+    log.append(make_draft())
+    while not stored(settings):
+        time.sleep(0.01)
 
 
 def test_a_full_queue_refuses_at_once(settings: AuditSettings, make_draft: Make) -> None:
