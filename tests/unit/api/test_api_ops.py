@@ -134,7 +134,8 @@ async def test_the_schema_tells_every_route(client: httpx.AsyncClient) -> None:
     assert set(schema["paths"]) == {
         PATH, "/v1/images/edits", "/v1/images/variations", "/v1/images/files/{name}",
         "/v1/moderations", "/v1/models", "/v1/models/{model}",
-        "/v1/audit/records", "/v1/audit/records/{record_id}", "/v1/audit/checkpoint",
+        "/v1/audit/records", "/v1/audit/records/{record_id}", "/v1/audit/records/{record_id}/proof",
+        "/v1/audit/records/{record_id}/unseal", "/v1/audit/checkpoint",
         "/healthz", "/readyz", "/metrics",
     }  # fmt: skip
     body = schema["paths"][PATH]["post"]["requestBody"]["content"]["application/json"]["schema"]
