@@ -36,6 +36,7 @@ _CUES: Final = (
     r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:earlier|told|everything)",
     r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:rules?|guidelines?|orders?)",
     r"from now on|(?:guidelines?|rules?|restrictions?|safety|filters?) (?:is|are|was|were|no longer)",
+    r"this (?:text|request|input|sentence|line) (?:is|was|has)",
     # the gateway's own things
     r"instructions?|prompts?|system (?:message|text)|assistant|chatbot|classifiers?",
     r"rewrit(?:e|es|er|ing|ten)|moderation|(?:new|the|your|content|safety) (?:filters?|polic(?:y|ies))",
