@@ -3,7 +3,7 @@
 Duty: pixels → a probability for each of its names. It is a measuring instrument for `imagegate eval images`,
 not a safety classifier: it has no category and takes no part in serving.
 
-Weights and figures: `models/drawing-labels`, made by `training/picture_concepts`. Input B × 3 × 64 × 64 in
+Weights and figures: `models/drawing-labels`, made by `training/drawing_labels`. Input B × 3 × 64 × 64 in
 [-1, 1], output logits over the names of `labels.json`.
 
 Blind spots: photographs; things that are no emoji; two names for one look (a cat and a cat's face).
@@ -44,7 +44,7 @@ class DrawingLabels:
         if not sums.is_file():
             raise ClassifierConfigError(
                 f"the judge {folder.name} has no {SUMS}; check out models/drawing-labels whole "
-                "(training/picture_concepts makes it anew), or name its folder"
+                "(training/drawing_labels makes it anew), or name its folder"
             )
         digest = file_sha256(sums)
         files = listed_files(folder, digest)

@@ -170,6 +170,13 @@ def test_the_projects_prompts() -> None:
     assert len(thinned(rows, 10)) == 49
 
 
+@pytest.mark.models
+def test_the_shipped_judge_knows_every_name_of_the_prompts() -> None:
+    """No prompt of the project asks for what the judge can't name."""
+    names = set(DrawingLabels().names)
+    assert {label for row in read_asked() for label in row.labels} <= names
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -211,7 +218,7 @@ def test_a_changed_judge_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ClassifierConfigError, match=r"lists no labels\.json, model\.onnx"):
         DrawingLabels(folder)
     (folder / "SHA256SUMS").unlink()
-    with pytest.raises(ClassifierConfigError, match="training/picture_concepts"):
+    with pytest.raises(ClassifierConfigError, match="training/drawing_labels"):
         DrawingLabels(folder)
 
 
