@@ -17,8 +17,8 @@ from classifiers.protocol import Pixels
 
 TOP: Final = 5
 THRESHOLD: Final = 0.01
-"""On composed artwork of a style that the judge never saw 3.4 % of absent things are found, asked were at most
-5 %; a lower one changes nothing. See models/drawing-labels."""
+"""On composed artwork of a style that the judge never saw 3.4 % of absent things are found (at most 5 % were
+wanted); a lower one changes nothing. See models/drawing-labels."""
 _HALVES: Final = (0.0, 0.25, 0.5)
 _THIRDS: Final = (0.0, 1 / 3)
 
