@@ -26,7 +26,7 @@ def retrieve(
     work: Path,
     model: Path,
     every: int = 1,
-    guidance: float = 3.0,
+    guidance: float = 5.0,
     steps: int = 16,
     seed: int = 0,
     batch: int = 16,
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="take every Nth label only")
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--steps", type=int, default=16)
     args = parser.parse_args()
     print(retrieve(args.work, args.model, args.every, args.guidance, args.steps))
