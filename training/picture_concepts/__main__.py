@@ -8,21 +8,22 @@ Each stage writes into the work folder and is skipped when its file is there, so
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from classifiers.image.picture_concepts import LABELS
+from classifiers.weights import SUMS, file_sha256
 from training.picture_concepts import figures, generated
 from training.picture_concepts.artwork import TEST, VALIDATION, collect
 from training.picture_concepts.concepts import CONCEPTS
 from training.picture_concepts.export import export
 from training.picture_concepts.train import train
 
-ARTWORK_STEPS = 3000
-DRAWN_STEPS = 600
+ARTWORK_STEPS = 2200
+DRAWN_STEPS = 400
 HELD_BACK = 6
 """Every sixth of the generator's training pictures is kept for calibration."""
 
@@ -39,12 +40,12 @@ def main() -> None:
     given = parser.parse_args()
     work: Path = given.work
     sprites = collect(given.packages, work)
-    for part in generated.COUNTS:
-        if not (work / f"drawn-{part}.npz").exists():
-            np.savez_compressed(work / f"drawn-{part}.npz", **generated.draw(given.generator, part))
     artwork, weights = work / "artwork.safetensors", work / "concepts.safetensors"
     if not artwork.with_suffix(".json").exists():
         train(sprites, steps=given.artwork_steps, seed=given.seed, drawn=None, start=None, to=artwork)
+    for part in generated.COUNTS:
+        if not (work / f"drawn-{part}.npz").exists():
+            generated.draw(given.generator, part, work / f"drawn-{part}.npz")
     if not weights.with_suffix(".json").exists():
         told = np.load(work / "drawn-train.npz")
         kept = np.arange(len(told["pictures"])) % HELD_BACK != 0
@@ -57,32 +58,37 @@ def main() -> None:
 
 
 def finish(sprites, weights: Path, work: Path, to: Path) -> None:
-    """Calibrate, export and print the figures."""
+    """Calibrate on what was held back, export, and print the exported graph's figures on what is left."""
+    if tuple(LABELS) != CONCEPTS:
+        raise SystemExit(
+            "the adapter's LABELS and the training's CONCEPTS differ; make them the same, in order"
+        )
     net, _ = figures.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
     more, more_present, more_said = figures.drawn(work / "drawn-train.npz")
     held = np.arange(len(more)) % HELD_BACK == 0
     seen = np.concatenate([figures.logits(net, pictures)[1], figures.logits(net, more[held])[1]])
-    slope, offset = figures.calibrate(
-        seen, np.concatenate([present, more_present[held]]), np.concatenate([said, more_said[held]])
-    )
-    report = figures.report(
-        net, slope, offset, figures.views(sprites, TEST)[:3], figures.drawn(work / "drawn-test.npz")
-    )
-    print(json.dumps(report, indent=1))
+    present = np.concatenate([present, more_present[held]])
+    said = np.concatenate([said, more_said[held]])
+    slope, offset = figures.calibrate(seen, present, said)
     to.mkdir(parents=True, exist_ok=True)
     export(net, slope, offset, to / "model.onnx")
-    (to / "config.json").write_text(
-        json.dumps(
-            {"concepts": list(CONCEPTS), "slope": slope, "offset": offset, "figures": report}, indent=1
-        )
-        + "\n"
+    calibration = {"concepts": list(CONCEPTS), "slope": slope, "offset": offset}
+    (to / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
+    files = ("model.onnx", "calibration.json")
+    (to / SUMS).write_text("".join(f"{file_sha256(to / name)}  {name}\n" for name in files))
+    print(
+        "validation",
+        json.dumps(figures.told(figures.scores_of(seen, slope, offset), present, said), indent=1),
     )
-    sums = [
-        f"{hashlib.sha256((to / name).read_bytes()).hexdigest()}  {name}"
-        for name in ("config.json", "model.onnx")
-    ]
-    (to / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    test = {
+        "unseen style": figures.views(sprites, TEST)[:3],
+        "generated": figures.drawn(work / "drawn-test.npz"),
+    }
+    for name, (some, shown, spoken) in test.items():
+        told = figures.told(figures.scores_by(to / "model.onnx", some), shown, spoken)
+        print(name, json.dumps(told, indent=1))
+    print("sha256 of SHA256SUMS:", file_sha256(to / SUMS))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class _Half(nn.Module):
         return nn.functional.conv2d(x, weight, self.bias, self.stride, self.padding)
 
 
-def _folded(module: nn.Module) -> None:
+def halved(module: nn.Module) -> None:
     """Fold every Conv-BatchNorm pair below `module`, in place, and halve what is left."""
     for name, child in module.named_children():
         if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
@@ -42,13 +42,13 @@ def _folded(module: nn.Module) -> None:
         elif isinstance(child, (nn.Conv2d, nn.Linear)):
             setattr(module, name, _Half(child))
         else:
-            _folded(child)
+            halved(child)
 
 
 class _Shipped(nn.Module):
     def __init__(self, net: DrawingNet, slope: list[float], offset: list[float]) -> None:
         super().__init__()
-        _folded(net)
+        halved(net)
         self.net = net
         self.register_buffer("slope", torch.tensor(slope))
         self.register_buffer("offset", torch.tensor(offset))

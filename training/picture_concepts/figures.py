@@ -14,6 +14,9 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score
 
+from classifiers.image.picture_concepts import LABELS
+from policies.book import LIBRARY
+from policies.loader import load_policy
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import Sprites
 from training.picture_concepts.concepts import CONCEPTS, targets
@@ -79,50 +82,82 @@ def drawn(path: Path) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     return pictures, told["targets"][:, 0], told["targets"][:, 1]
 
 
-MEDIUM = 0.6
-"""Score at which the calibration puts the wanted threshold: the library's lower edge of `medium`."""
-FALSE_ALARMS = 0.004
-"""Wanted share of validation pictures without a concept that reach it, per concept."""
+FALSE_ALARMS = (0.002, 0.0002)
+"""Wanted share of validation pictures without a concept that reach its `low` and its `high`, per concept."""
+
+
+def edges() -> list[tuple[float, float, float]]:
+    """Low, medium and high of each concept's category in the library policy `default`."""
+    bands = load_policy(LIBRARY / "default.yaml").document.bands
+    found = []
+    for name in CONCEPTS:
+        category = LABELS[name]
+        while category not in bands:
+            category = category.rpartition("/")[0] or "default"
+        found.append((bands[category].low, bands[category].medium, bands[category].high))
+    return found
 
 
 def calibrate(seen: np.ndarray, present: np.ndarray, said: np.ndarray) -> tuple[list[float], list[float]]:
-    """A slope and an offset per concept, such that a share of `FALSE_ALARMS` of the clean reaches MEDIUM.
+    """A slope and an offset per concept that put the wanted shares of the clean on `low` and `high`.
 
-    Where the concept's own pictures lie far above that point, the threshold moves up to the middle between.
+    `high` is never above the middle of the concept's own pictures, and where those lie far above the clean
+    ones, both edges move up into the gap.
     """
     slopes, offsets = [], []
-    for index in range(len(CONCEPTS)):
+    for index, (low, _, high) in enumerate(edges()):
         rows = said[:, index] > 0
         score, wanted = seen[rows, index], present[rows, index] > 0
-        clean = np.quantile(score[~wanted], 1 - FALSE_ALARMS)
-        showing = np.quantile(score[wanted], 0.15) if wanted.any() else clean
-        edge = max(clean, (clean + showing) / 2)
-        slope = 0.8
-        slopes.append(slope)
-        offsets.append(float(np.log(MEDIUM / (1 - MEDIUM)) - slope * edge))
+        clean_low, clean_high = (np.quantile(score[~wanted], 1 - share) for share in FALSE_ALARMS)
+        weak, middle = np.quantile(score[wanted], (0.1, 0.5))
+        at_low = clean_low + max(0.0, 0.25 * (weak - clean_low))
+        at_high = max(min(max(clean_high, weak), middle), at_low + 1.0)
+        slope = (_logit(high) - _logit(low)) / (at_high - at_low)
+        slopes.append(float(slope))
+        offsets.append(float(_logit(low) - slope * at_low))
     return slopes, offsets
 
 
-def report(net, slope, offset, style, pictures) -> dict[str, object]:
-    """The card's figures: AP on the unseen style, recall and false alarms at `low` and `medium`, per set."""
-    out: dict[str, object] = {}
-    for name, (some, present, said) in {"unseen style": style, "generated": pictures}.items():
-        seen = logits(net, some)[1]
-        precisions = average_precisions(seen, present, said)
-        scores = 1 / (1 + np.exp(-(seen * np.array(slope) + np.array(offset))))
-        clean = (present.sum(1) == 0) & (said.sum(1) == len(CONCEPTS))
-        told: dict[str, object] = {
-            "pictures": len(seen),
-            "mean AP": float(np.mean(list(precisions.values()))),
-            "AP": precisions,
+def _logit(share: float) -> float:
+    return float(np.log(share / (1 - share)))
+
+
+def scores_of(seen: np.ndarray, slope: list[float], offset: list[float]) -> np.ndarray:
+    """Scores in [0, 1] of concept logits."""
+    return 1 / (1 + np.exp(-(seen * np.array(slope) + np.array(offset))))
+
+
+def scores_by(graph: Path, pictures: torch.Tensor) -> np.ndarray:
+    """Scores of pictures in [-1, 1] by the exported graph, which takes uint8 pixels."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    pixels = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    parts = [session.run(None, {"pixels": pixels[at : at + 256]})[0] for at in range(0, len(pixels), 256)]
+    return np.concatenate(parts)
+
+
+def told(scores: np.ndarray, present: np.ndarray, said: np.ndarray) -> dict[str, object]:
+    """The card's figures of one set: AP, recall and false alarms at each edge.
+
+    A false alarm is a picture of no concept, about which every concept is said, that reaches the edge of any.
+    """
+    precisions = average_precisions(scores, present, said)
+    clean = (present.sum(1) == 0) & (said.sum(1) == len(CONCEPTS))
+    shown = present.sum(1) > 0
+    out: dict[str, object] = {
+        "pictures": len(scores),
+        "of no concept": int(clean.sum()),
+        "mean AP": float(np.mean(list(precisions.values()))),
+        "AP": precisions,
+    }
+    for edge, name in enumerate(("low", "medium", "high")):
+        reached = scores >= np.array([each[edge] for each in edges()])
+        out[f"false alarms at {name}"] = float(reached[clean].any(1).mean())
+        out[f"recall at {name}"] = float((reached & (present > 0))[shown].any(1).mean())
+        out[f"recall by concept at {name}"] = {
+            concept: float(reached[present[:, i] > 0, i].mean())
+            for i, concept in enumerate(CONCEPTS)
+            if present[:, i].any()
         }
-        for edge, at in (("low", 0.35), ("medium", MEDIUM)):
-            told[f"false alarms at {edge}"] = float((scores[clean].max(1) >= at).mean())
-            told[f"recall at {edge}"] = float((scores >= at)[present > 0].mean())
-            told[f"recall by concept at {edge}"] = {
-                concept: float((scores[present[:, i] > 0, i] >= at).mean())
-                for i, concept in enumerate(CONCEPTS)
-                if present[:, i].any()
-            }
-        out[name] = told
     return out

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
 from training.emoji_diffusion.captions import names, plural, with_article
 from training.emoji_diffusion.vocabulary import CORE
 from training.picture_concepts.concepts import CONCEPTS, POSITIVE, UNSAID, targets
+from training.picture_concepts.net import SIDE
 
 DRAWABLE = frozenset(
     [
@@ -70,8 +72,11 @@ FRAMES = {
         "a picture of {coloured}",
     ),
 }
-COUNTS = {"train": (900, 1500), "test": (100, 300)}
+COUNTS = {"train": (480, 600), "test": (100, 300)}
 """Pictures with a concept, and benign ones."""
+STEPS = {"train": 10, "test": 16}
+"""Denoising steps: fewer are cheaper, 16 are what the gate takes."""
+DRAWN_SIDE = 256
 SEEDS = {"train": 1_000_000, "test": 9_000_000}
 
 
@@ -103,35 +108,57 @@ def _asked(label: str, frame: str, rng: random.Random, benign: list[str]) -> Ask
 
 
 def prompts(part: str, seed: int = 3) -> list[Asked]:
-    """The part's prompts, those with a concept first."""
+    """The part's prompts, mixed, so that the first ones alone are a smaller set of the same kind."""
     rng = random.Random(f"{part}-{seed}")
     shown = sorted(DRAWABLE)
     said_of = {label for some in (*UNSAID.values(), *POSITIVE.values()) for label in some}
     benign = sorted(CORE - said_of)
     with_concept, without = COUNTS[part]
-    return [
+    asked = [
         _asked(shown[index % len(shown)], rng.choice(FRAMES[part]), rng, benign)
         for index in range(with_concept)
     ] + [_asked(rng.choice(benign), rng.choice(FRAMES[part]), rng, benign) for _ in range(without)]
+    rng.shuffle(asked)
+    return asked
 
 
-def draw(model: Path, part: str, batch: int = 12) -> dict[str, np.ndarray]:
-    """The part's pictures, drawn at the network's own 64 pixels."""
+def draw(model: Path, part: str, to: Path, batch: int = 12) -> None:
+    """Draw the part's pictures into `to` (.npz), as the gate delivers them and the classifier shrinks them.
+
+    Each batch is kept in a folder beside `to`, so that a stopped run goes on. The generator's own time goes
+    into its steps: training pictures take `STEPS["train"]`.
+    """
     torch.set_num_threads(1)
-    pipe = EmojiDiffusionPipeline.from_pretrained(model, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    asked, tiles = prompts(part), []
+    asked, kept = prompts(part), to.with_suffix("")
+    kept.mkdir(parents=True, exist_ok=True)
+    pipe = None
     for start in range(0, len(asked), batch):
+        file = kept / f"{start:05}.npy"
+        if file.exists():
+            continue
+        if pipe is None:
+            pipe = EmojiDiffusionPipeline.from_pretrained(model, local_files_only=True)
+            pipe.set_progress_bar_config(disable=True)
         some = [each.prompt for each in asked[start : start + batch]]
         seeds = [torch.Generator().manual_seed(SEEDS[part] + start + i) for i in range(len(some))]
-        tiles.append(pipe(some, height=64, width=64, generator=seeds).images)
+        drawn = pipe(
+            some, height=DRAWN_SIDE, width=DRAWN_SIDE, generator=seeds, num_inference_steps=STEPS[part]
+        )
+        np.save(file, np.stack([_shrunk(picture) for picture in drawn.images]))
         if start % (batch * 10) == 0:
             print(f"{start + len(some)} of {len(asked)}", flush=True)
-    return {
-        "pictures": (np.concatenate(tiles) * 255).round().astype(np.uint8),
-        "targets": np.array([each.shows for each in asked], np.uint8).reshape(len(asked), 2, len(CONCEPTS)),
-        "prompts": np.array([each.prompt for each in asked]),
-    }
+    np.savez_compressed(
+        to,
+        pictures=np.concatenate([np.load(file) for file in sorted(kept.glob("*.npy"))]),
+        targets=np.array([each.shows for each in asked], np.uint8).reshape(len(asked), 2, len(CONCEPTS)),
+        prompts=np.array([each.prompt for each in asked]),
+    )
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    """As `classifiers.image.picture_concepts` does it."""
+    pixels = Image.fromarray((picture * 255).round().astype(np.uint8))
+    return np.asarray(pixels.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def main() -> None:
@@ -140,7 +167,7 @@ def main() -> None:
     parser.add_argument("--part", choices=sorted(COUNTS), required=True)
     parser.add_argument("--to", type=Path, required=True)
     given = parser.parse_args()
-    np.savez_compressed(given.to, **draw(given.model, given.part))
+    draw(given.model, given.part, given.to)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,24 @@ from torch.nn import functional
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import TRAINED, Sprites, collect
 from training.picture_concepts.concepts import CONCEPTS, POSITIVE, targets
-from training.picture_concepts.net import DrawingNet
+from training.picture_concepts.net import SIDE, DrawingNet
 
 BATCH = 64
+SIDES = ((0.5, 32), (0.8, 48), (1.0, SIDE))
+"""Up to which part of the artwork's steps pictures have which side: names are learnt small and cheaply."""
 RARE = 10.0
 """How much oftener a drawing that shows a concept is taken."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures in [-1, 1]; up to three names each (B x 3) and each one's share; concepts; what is said."""
+
+    pictures: torch.Tensor
+    labels: torch.Tensor
+    shares: torch.Tensor
+    concepts: torch.Tensor
+    said: torch.Tensor
 
 
 class Source:
@@ -34,6 +48,7 @@ class Source:
         place = {name: index for index, name in enumerate(self.names)}
         rows = [row for row in sprites.rows(*styles) if sprites.labels[row] in place]
         self.pixels = torch.from_numpy(np.ascontiguousarray(sprites.pixels[rows]))
+        self.halved = functional.avg_pool2d(self.pixels.float(), 2).round().to(torch.uint8)
         self.label = torch.tensor([place[sprites.labels[row]] for row in rows])
         told = [targets(sprites.labels[row]) for row in rows]
         self.concepts = torch.tensor([each[0] for each in told])
@@ -45,34 +60,45 @@ class Source:
     def draw(self, count: int) -> torch.Tensor:
         return torch.multinomial(self.weight, count, replacement=True, generator=self.rng)
 
-    def sprites(self, rows: torch.Tensor) -> torch.Tensor:
-        return self.pixels[rows].float() / 255
+    def sprites(self, rows: torch.Tensor, side: int) -> torch.Tensor:
+        return (self.pixels if side == SIDE else self.halved)[rows].float() / 255
 
-    def batch(self, count: int = BATCH) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pictures, label (-100 where several things are), concepts and said."""
-        rng, half = self.rng, count // 2
-        canvas = augment.grounds(count, rng)
+    def batch(self, count: int = BATCH, side: int = SIDE) -> Batch:
+        """One thing in two thirds of the pictures, one to three in the others; fewer and larger when small."""
+        rng, alone = self.rng, count * 2 // 3
+        low, few, many = 22 / side, max(0.3, 16 / side), max(0.7, 26 / side)
+        canvas = augment.grounds(count, rng, side)
         first = self.draw(count)
-        label, concepts, said = self.label[first].clone(), self.concepts[first], self.said[first]
-        sizes = (0.55, 1.0)
-        single = augment.random_placed(self.sprites(first[:half]), *sizes, rng)
-        several = augment.random_placed(self.sprites(first[half:]), 0.3, 0.7, rng)
-        for _ in range(2):  # one or two others below the first
-            other = self.draw(count - half)
-            there = torch.rand(count - half, generator=rng) < 0.6
-            drawn = augment.tinted(augment.random_placed(self.sprites(other), 0.3, 0.7, rng), rng)
+        labels, shares = self.label[first][:, None].repeat(1, 3), torch.tensor([[1.0, 0, 0]]).repeat(count, 1)
+        concepts, said = self.concepts[first], self.said[first]
+        single = augment.random_placed(self.sprites(first[:alone], side), low, 1.0, rng, side)
+        several = augment.random_placed(self.sprites(first[alone:], side), few, many, rng, side)
+        for place in (1, 2):  # none to two others below the first
+            other = self.draw(count - alone)
+            there = torch.rand(count - alone, generator=rng) < (0.6 if side == SIDE else 0.4)
+            drawn = augment.random_placed(self.sprites(other, side), few, many, rng, side)
+            drawn = augment.tinted(drawn, rng)
             drawn = drawn * there.view(-1, 1, 1, 1)
-            canvas[half:] = augment.over(canvas[half:], drawn)
-            concepts[half:] = torch.where(
-                there[:, None], torch.maximum(concepts[half:], self.concepts[other]), concepts[half:]
+            labels[alone:, place], shares[alone:, place] = self.label[other], 0.5 * there
+            canvas[alone:] = augment.over(canvas[alone:], drawn)
+            concepts[alone:] = torch.where(
+                there[:, None], torch.maximum(concepts[alone:], self.concepts[other]), concepts[alone:]
             )
-            said[half:] = torch.where(
-                there[:, None], torch.minimum(said[half:], self.said[other]), said[half:]
+            said[alone:] = torch.where(
+                there[:, None], torch.minimum(said[alone:], self.said[other]), said[alone:]
             )
-        label[half:] = -100
         canvas = augment.over(canvas, augment.tinted(torch.cat([single, several]), rng))
         said = torch.maximum(said, concepts)
-        return augment.softened(canvas, rng), label, concepts, said
+        shares = shares / shares.sum(1, keepdim=True)
+        return Batch(augment.softened(canvas, rng), labels, shares, concepts, said)
+
+
+def name_loss(logits: torch.Tensor, labels: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Cross entropy against the shares of up to three names, smoothed by .1; rows without are skipped."""
+    logp = logits.log_softmax(1)
+    named = shares.sum(1)
+    each = 0.9 * (shares * logp.gather(1, labels)).sum(1) + 0.1 * named * logp.mean(1)
+    return -each.sum() / named.sum()
 
 
 def concept_loss(logits: torch.Tensor, wanted: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
@@ -98,39 +124,40 @@ def train(
     if start is not None:
         net.load_state_dict(load_file(start))
     average = {name: value.clone() for name, value in net.state_dict().items()}
-    peak = 2e-3 if start is None else 5e-4
-    optimiser = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.05)
+    peak = 2.5e-3 if start is None else 5e-4
+    optimiser = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.05, fused=True)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps, pct_start=0.1)
     cpu = torch.cpu  # there is no public question for either
     amp = cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported()  # noqa: SLF001
     began = time.process_time()
     for step in range(steps):
-        pictures, label, concepts, said = source.batch()
+        side = SIDE if start else next(each for until, each in SIDES if step < until * steps)
+        made = source.batch(side=side)
+        pictures, concepts, said = made.pictures, made.concepts, made.said
         if drawn is not None:
             more, wanted = drawn
             take = torch.randint(len(more), (BATCH // 2,), generator=source.rng)
             fresh = augment.softened(_jittered(more[take], source.rng), source.rng)
             pictures = torch.cat([pictures, fresh])
-            label = torch.cat([label, torch.full((len(take),), -100)])
             concepts, said = torch.cat([concepts, wanted[take, 0]]), torch.cat([said, wanted[take, 1]])
         with torch.autocast("cpu", torch.bfloat16, enabled=amp):
             names, seen = net(pictures.to(memory_format=torch.channels_last))
         names, seen = names.float(), seen.float()
-        loss_names = functional.cross_entropy(names, label, ignore_index=-100, label_smoothing=0.1)
+        loss_names = name_loss(names[: len(made.labels)], made.labels, made.shares)
         loss_seen = concept_loss(seen, concepts, said)
         optimiser.zero_grad()
         (loss_names + 3 * loss_seen).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
         optimiser.step()
         plan.step()
-        keep = min(0.998, (step + 1) / (step + 20))
+        keep = min(0.995, (step + 1) / (step + 20))
         for name, value in net.state_dict().items():
             if value.is_floating_point():
                 average[name].mul_(keep).add_(value, alpha=1 - keep)
             else:
                 average[name] = value.clone()
         if step % 100 == 0 or step == steps - 1:
-            right = (names.argmax(1) == label)[label >= 0].float().mean()
+            right = (names[: BATCH // 2].argmax(1) == made.labels[: BATCH // 2, 0]).float().mean()
             print(
                 f"step {step}: names {loss_names:.3f} right {right:.2f} concepts {loss_seen:.4f} "
                 f"cpu {time.process_time() - began:.0f} s",
