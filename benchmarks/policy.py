@@ -34,6 +34,7 @@ def card(name: str, modality: Modality, categories: frozenset[str]) -> Classifie
 CARDS = {name: card(name, Modality.TEXT, frozenset([*CATEGORIES, *OWN])) for name in TEXT} | {
     "opennsfw": card("opennsfw", Modality.IMAGE, frozenset({"sexual"})),
     "nsfw-inception": card("nsfw-inception", Modality.IMAGE, frozenset({"sexual"})),
+    "picture-concepts": card("picture-concepts", Modality.IMAGE, frozenset({"violence", "illicit/drugs"})),
 }
 
 

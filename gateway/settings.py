@@ -80,8 +80,9 @@ class AuditSection(BaseModel):
 
 
 def _embedded_classifiers() -> dict[str, ComponentSettings]:
-    names = ("wordlist", "prompt-safety", "minor-cues", "language", "opennsfw", "nsfw-inception")
-    return {name: ComponentSettings(type=name) for name in names}
+    texts = ("wordlist", "prompt-safety", "minor-cues", "language")
+    pictures = ("opennsfw", "nsfw-inception", "picture-concepts")
+    return {name: ComponentSettings(type=name) for name in (*texts, *pictures)}
 
 
 def _embedded_generators() -> dict[str, ComponentSettings]:

@@ -9,6 +9,7 @@ from classifiers.image.known_images import HashList, KnownImagesClassifier
 from classifiers.image.nsfw_inception import NsfwInceptionClassifier
 from classifiers.image.opennsfw import OpenNsfwClassifier
 from classifiers.image.pdq import pdq
+from classifiers.image.picture_concepts import PictureConceptsClassifier
 from classifiers.image.transformers_image import TransformersImageClassifier
 from classifiers.testing import ClassifierContract
 
@@ -70,6 +71,14 @@ class TestNsfwInception(ImageContract):
 
     def make(self):
         return NsfwInceptionClassifier.from_options("nsfw-inception", {})
+
+
+@pytest.mark.models
+class TestPictureConcepts(ImageContract):
+    """The embedded weights."""
+
+    def make(self):
+        return PictureConceptsClassifier.from_options("picture-concepts", {})
 
 
 @pytest.mark.models

@@ -52,7 +52,7 @@ def test_a_red_apple_is_drawn(client: OpenAI) -> None:
     assert (images["total"], images["inspected"], images["classifiers"]) == (
         1,
         1,
-        ["nsfw-inception", "opennsfw"],
+        ["nsfw-inception", "opennsfw", "picture-concepts"],
     )
     assert "text-in-picture" in images["uncovered"]
 

@@ -32,8 +32,12 @@ CARDS = {
         made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
+        made_up_card(
+            "picture-concepts", Modality.IMAGE, "violence", "violence/graphic", "harassment", "illicit/drugs",
+            "regulated/tobacco", "regulated/alcohol", "regulated/gambling", "hazard",
+        ),
     )
-}
+}  # fmt: skip
 FRAME = """\
 name: frame
 description: holds the page's loose rules

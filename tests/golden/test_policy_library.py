@@ -31,6 +31,10 @@ CARDS = {
         made_up_card("language", Modality.TEXT, "uncovered-language"),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
+        made_up_card(
+            "picture-concepts", Modality.IMAGE, "violence", "violence/graphic", "harassment", "illicit/drugs",
+            "regulated/tobacco", "regulated/alcohol", "regulated/gambling", "hazard",
+        ),
     )
 }  # fmt: skip
 FILES = policy_files(LIBRARY)
@@ -71,7 +75,7 @@ def test_strict_is_never_looser_than_the_other_two(category: str, score: float) 
     """For any one score of any one classifier: strict is at least as strict as default and permissive."""
     for stage, looked in (
         (Stage.PROMPT, ("wordlist", "prompt-safety", "minor-cues", "language")),
-        (Stage.IMAGE, ("opennsfw", "nsfw-inception")),
+        (Stage.IMAGE, ("opennsfw", "nsfw-inception", "picture-concepts")),
     ):
         for source in looked:
             findings = Findings((Signal(category, score, source, "r"),), (), looked)

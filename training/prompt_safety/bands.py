@@ -29,7 +29,10 @@ from training.prompt_safety.rows import HEADS, MODERATION, Row
 
 EDGES: Final = (0.1, 0.15, 0.25, 0.35, 0.4, 0.45, 0.5, 0.6, 0.75, 0.85)
 FAMILIES: Final = ("sexual", "hate", "harassment", "self-harm", "violence", "illicit")
-EMBEDDED: Final = ("wordlist", "prompt-safety", "minor-cues", "language", "opennsfw", "nsfw-inception")
+EMBEDDED: Final = (
+    *("wordlist", "prompt-safety", "minor-cues", "language"),
+    *("opennsfw", "nsfw-inception", "picture-concepts"),
+)
 CAPTIONS: Final = ("coco", "t2i_compbench", "animal_prompts")
 
 

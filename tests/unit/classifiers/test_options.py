@@ -13,8 +13,8 @@ from classifiers.registry import CLASSIFIER_GROUP, load_factory
     [
         "wordlist", "patterns", "minor-cues", "language", "prompt-safety", "prototypes",
         "detoxify", "transformers-text",
-        "opennsfw", "nsfw-inception", "known-images", "transformers-image", "clip", "siglip",
-        "safety-checker", "vlm-judge",
+        "opennsfw", "nsfw-inception", "picture-concepts", "known-images", "transformers-image", "clip",
+        "siglip", "safety-checker", "vlm-judge",
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_named_with_the_known_ones_and_its_value_is_not_shown(kind: str) -> None:

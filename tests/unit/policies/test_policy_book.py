@@ -29,8 +29,12 @@ CARDS = {
         ),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),
+        made_up_card(
+            "picture-concepts", Modality.IMAGE, "violence", "violence/graphic", "harassment", "illicit/drugs",
+            "regulated/tobacco", "regulated/alcohol", "regulated/gambling", "hazard",
+        ),
     )
-}
+}  # fmt: skip
 OWN = """
 name: own
 description: an operator's

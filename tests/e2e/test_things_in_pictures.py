@@ -1,0 +1,109 @@
+"""A prompt that passes as text and draws a weapon: the embedded generator and judge, with the official client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from openai import OpenAI
+from support.gateway import scripted_gateway
+
+from classifiers.image.picture_concepts import PictureConceptsClassifier
+from gateway.generation.diffusers_backend import DiffusersGenerator
+from gateway.generation.emoji import from_options
+
+pytestmark = pytest.mark.models
+
+BLADE = "a kitchen blade"
+"""No word list and no prompt classifier minds it; what is drawn is a knife."""
+POLICY = """\
+name: scripted
+description: The embedded judge of drawn pictures alone, for what its signals lead to.
+owner: tests
+bands:
+  default: {low: 0.35, medium: 0.6, high: 0.85}
+  violence: {low: 0.25, medium: 0.4, high: 0.8}
+rewrite: {mode: off}
+stages:
+  prompt:
+    classifiers: [{name: words, timeout_ms: 1000}]
+    rules: [{id: violent, when: {category: violence, at_least: high}, action: block}]
+  image:
+    classifiers: [{name: picture-concepts, timeout_ms: 30000}]
+    rules: [{id: armed, when: {category: violence, at_least: medium}, action: block, reason: It shows a weapon.}]
+"""
+DRAWS_ANEW = "max_regenerations: 2\n" + POLICY.replace("action: block, reason", "action: regenerate, reason")
+
+
+@pytest.fixture(scope="module")
+def emoji() -> DiffusersGenerator:
+    """The embedded generator at the smallest size that is still enlarged."""
+    return from_options("painting", {"default_size": "128x128"})
+
+
+@asynccontextmanager
+async def official(folder: Path, policy: str, emoji: DiffusersGenerator) -> AsyncIterator[openai.AsyncOpenAI]:
+    await emoji.start()
+    async with scripted_gateway(
+        folder,
+        policy=policy,
+        painting=emoji,
+        more=[PictureConceptsClassifier()],
+        request_timeout_s=120,
+    ) as scripted:
+        transport = httpx2.ASGITransport(app=scripted.http._transport.app)  # type: ignore[attr-defined]
+        async with openai.AsyncOpenAI(
+            base_url="http://127.0.0.1:8080/v1",
+            api_key="unused",
+            max_retries=0,
+            http_client=httpx2.AsyncClient(transport=transport, timeout=120),
+        ) as client:
+            yield client
+
+
+def moderation(error: openai.BadRequestError) -> dict[str, Any]:
+    assert error.code == "moderation_blocked"
+    assert isinstance(error.body, dict)
+    return {**error.body["moderation"], **error.body["moderation_details"]}
+
+
+def test_strict_blocks_the_picture_that_its_text_rules_passed(client: OpenAI) -> None:
+    """Under `strict` the prompt passes, the picture is a weapon, and the block is the output stage's."""
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.images.generate(prompt=BLADE, size="256x256", moderation="low", extra_body={"seed": 1})
+    told = moderation(raised.value)
+    assert told["moderation_stage"] == "output"
+    assert told["categories"] == ["violence"]
+    assert told["images"]["inspected"] == 1
+    assert "could show a weapon" in told["reason"]
+
+
+def test_default_delivers_it_and_the_finding_is_on_record(client: OpenAI) -> None:
+    """Under `default` a drawn knife is no harm: delivered, with its severity beside it."""
+    answer = client.images.generate(prompt=BLADE, size="256x256", extra_body={"seed": 1})
+    assert answer.data is not None
+    assert answer.data[0].b64_json
+    beside = answer.data[0].to_dict()["moderation"]
+    assert isinstance(beside, dict)
+    assert beside["severities"]["violence"] in {"medium", "high"}
+    whole = answer.to_dict()["moderation"]
+    assert isinstance(whole, dict)
+    assert "violence" not in whole["images"]["uncovered"]  # type: ignore[index]
+
+
+async def test_drawing_anew_brings_a_clean_picture_or_an_honest_block(
+    tmp_path: Path, emoji: DiffusersGenerator
+) -> None:
+    """With `regenerate`, a blade that stays one is a block after every attempt, each of them seen."""
+    async with official(tmp_path / "g", DRAWS_ANEW, emoji) as client:
+        with pytest.raises(openai.BadRequestError) as raised:
+            await client.images.generate(prompt=BLADE, extra_body={"seed": 1})
+    told = moderation(raised.value)
+    assert told["moderation_stage"] == "output"
+    assert told["images"]["inspected"] == 3
+    assert "each new one offended" in told["reason"]
