@@ -16,16 +16,15 @@ import torch
 
 from classifiers.image.picture_concepts import LABELS
 from classifiers.weights import SUMS, file_sha256
-from training.picture_concepts import figures, generated
-from training.picture_concepts.artwork import TEST, VALIDATION, collect
+from training.picture_concepts import figures, generated, train
+from training.picture_concepts.artwork import TEST, VALIDATION, Sprites, collect
 from training.picture_concepts.concepts import CONCEPTS
 from training.picture_concepts.export import export
-from training.picture_concepts.train import train
+from training.picture_concepts.net import parts
 
-ARTWORK_STEPS = 2200
-DRAWN_STEPS = 400
-HELD_BACK = 6
-"""Every sixth of the generator's training pictures is kept for calibration."""
+ARTWORK_EPOCHS, DRAWN_EPOCHS = 3, 2
+HELD_BACK = 4
+"""Every fourth of the generator's training pictures is kept for calibration."""
 
 
 def main() -> None:
@@ -35,60 +34,61 @@ def main() -> None:
     parser.add_argument("--generator", type=Path, default=Path("models/emoji-diffusion"))
     parser.add_argument("--to", type=Path, default=Path("models/picture-concepts"))
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--artwork-steps", type=int, default=ARTWORK_STEPS)
-    parser.add_argument("--drawn-steps", type=int, default=DRAWN_STEPS)
     given = parser.parse_args()
+    torch.set_num_threads(1)
     work: Path = given.work
     sprites = collect(given.packages, work)
+    names = train.names_of(sprites)
     artwork, weights = work / "artwork.safetensors", work / "concepts.safetensors"
     if not artwork.with_suffix(".json").exists():
-        train(sprites, steps=given.artwork_steps, seed=given.seed, drawn=None, start=None, to=artwork)
+        early, late = parts(len(names), len(CONCEPTS))
+        learnt = train.artwork(sprites, early, given.seed)
+        train.tune(late, learnt, epochs=ARTWORK_EPOCHS, seed=given.seed, heads_first=True)
+        train.save(late, names, artwork)
     for part in generated.COUNTS:
         if not (work / f"drawn-{part}.npz").exists():
             generated.draw(given.generator, part, work / f"drawn-{part}.npz")
     if not weights.with_suffix(".json").exists():
-        told = np.load(work / "drawn-train.npz")
-        kept = np.arange(len(told["pictures"])) % HELD_BACK != 0
-        drawn = (
-            torch.from_numpy(told["pictures"][kept]).permute(0, 3, 1, 2).float() / 255,
-            torch.from_numpy(told["targets"][kept]).float(),
+        early, late, _ = train.load(artwork)
+        pictures, present, said = figures.drawn(work / "drawn-train.npz")
+        kept = np.arange(len(pictures)) % HELD_BACK != 0
+        told = np.stack([present, said], 1)[kept]
+        learnt = train.joined(
+            [train.artwork(sprites, early, given.seed + 1), train.drawn(pictures[kept], told, early)]
         )
-        train(sprites, steps=given.drawn_steps, seed=given.seed + 1, drawn=drawn, start=artwork, to=weights)
+        train.tune(late, learnt, epochs=DRAWN_EPOCHS, seed=given.seed + 1, heads_first=False)
+        train.save(late, names, weights)
     finish(sprites, weights, work, given.to)
 
 
-def finish(sprites, weights: Path, work: Path, to: Path) -> None:
+def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     """Calibrate on what was held back, export, and print the exported graph's figures on what is left."""
     if tuple(LABELS) != CONCEPTS:
-        raise SystemExit(
-            "the adapter's LABELS and the training's CONCEPTS differ; make them the same, in order"
-        )
-    net, _ = figures.load(weights)
+        raise SystemExit("the adapter's LABELS and the training's CONCEPTS differ; make them the same, in order")
+    early, late, _ = train.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
     more, more_present, more_said = figures.drawn(work / "drawn-train.npz")
     held = np.arange(len(more)) % HELD_BACK == 0
-    seen = np.concatenate([figures.logits(net, pictures)[1], figures.logits(net, more[held])[1]])
+    seen = np.concatenate([figures.logits(early, late, some)[1] for some in (pictures, more[held])])
     present = np.concatenate([present, more_present[held]])
     said = np.concatenate([said, more_said[held]])
     slope, offset = figures.calibrate(seen, present, said)
     to.mkdir(parents=True, exist_ok=True)
-    export(net, slope, offset, to / "model.onnx")
+    export(early, late, slope, offset, to / "model.onnx")
     calibration = {"concepts": list(CONCEPTS), "slope": slope, "offset": offset}
     (to / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
     files = ("model.onnx", "calibration.json")
     (to / SUMS).write_text("".join(f"{file_sha256(to / name)}  {name}\n" for name in files))
-    print(
-        "validation",
-        json.dumps(figures.told(figures.scores_of(seen, slope, offset), present, said), indent=1),
-    )
+    print("sha256 of SHA256SUMS:", file_sha256(to / SUMS))
+    told = figures.told(figures.scores_of(seen, slope, offset), present, said)
+    print("validation", json.dumps(told, indent=1), flush=True)
     test = {
         "unseen style": figures.views(sprites, TEST)[:3],
         "generated": figures.drawn(work / "drawn-test.npz"),
     }
     for name, (some, shown, spoken) in test.items():
         told = figures.told(figures.scores_by(to / "model.onnx", some), shown, spoken)
-        print(name, json.dumps(told, indent=1))
-    print("sha256 of SHA256SUMS:", file_sha256(to / SUMS))
+        print(name, json.dumps(told, indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,73 +1,106 @@
-"""From trained weights to models/picture-concepts/model.onnx: pixels in, calibrated concept scores out.
+"""From tuned weights to models/picture-concepts/model.onnx: pixels in, calibrated concept scores out.
 
-The graph holds everything between N x 64 x 64 x 3 uint8 pixels and N x 9 scores in [0, 1]: scaling, the
+The graph holds everything between N x 128 x 128 x 3 uint8 pixels and N x 9 scores in [0, 1]: scaling, the
 network with its normalisations folded into the convolutions, fp16 weights widened when they are loaded, the
 calibration's slope and offset per concept, and the sigmoid.
 """
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from training.picture_concepts.net import SIDE, DrawingNet
+from training.picture_concepts.net import SIDE, Early, Late
 
 
 class _Half(nn.Module):
-    """A convolution or linear layer whose weights are stored in half precision."""
+    """A convolution whose weights are stored in half precision, a normalisation folded in."""
 
-    def __init__(self, layer: nn.Conv2d | nn.Linear) -> None:
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
-        self.register_buffer("weight", layer.weight.detach().half())
-        self.bias = nn.Parameter(layer.bias.detach().clone()) if layer.bias is not None else None
-        self.stride = layer.stride if isinstance(layer, nn.Conv2d) else None
-        self.padding = layer.padding if isinstance(layer, nn.Conv2d) else None
+        weight, bias = fuse_conv_bn_weights(
+            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
+        self.register_buffer("weight", weight.detach().half())
+        self.register_buffer("bias", bias.detach().clone())
+        self.stride, self.groups = conv.stride, conv.groups
+        self.around = getattr(conv, "static_padding", nn.Identity())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight = self.weight.float()
-        if self.stride is None:
-            return nn.functional.linear(x, weight, self.bias)
-        return nn.functional.conv2d(x, weight, self.bias, self.stride, self.padding)
+        return functional.conv2d(
+            self.around(x), self.weight.float(), self.bias, self.stride, 0, 1, self.groups
+        )
 
 
-def halved(module: nn.Module) -> None:
-    """Fold every Conv-BatchNorm pair below `module`, in place, and halve what is left."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.Sequential) and len(child) > 1 and isinstance(child[1], nn.BatchNorm2d):
-            fused = fuse_conv_bn_eval(child[0], child[1])
-            setattr(module, name, nn.Sequential(_Half(fused), *child[2:]))
-        elif isinstance(child, (nn.Conv2d, nn.Linear)):
-            setattr(module, name, _Half(child))
-        else:
-            halved(child)
+_PAIRS = (
+    *(("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")),
+    *(("stem", "norm"), ("conv", "bn")),
+)
 
 
-class _Shipped(nn.Module):
-    def __init__(self, net: DrawingNet, slope: list[float], offset: list[float]) -> None:
+def folded(module: nn.Module) -> None:
+    """Fold every convolution's normalisation below `module` into it, in place."""
+    for each in module.modules():
+        for conv, norm in _PAIRS:
+            if isinstance(getattr(each, norm, None), nn.BatchNorm2d) and hasattr(each, conv):
+                setattr(each, conv, _Half(getattr(each, conv), getattr(each, norm)))
+                setattr(each, norm, nn.Identity())
+
+
+class _Concepts(nn.Module):
+    def __init__(self, early: Early, late: Late, slope: list[float], offset: list[float]) -> None:
         super().__init__()
-        halved(net)
-        self.net = net
+        self.early, self.late = early, late
         self.register_buffer("slope", torch.tensor(slope))
         self.register_buffer("offset", torch.tensor(offset))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         x = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-        return torch.sigmoid(self.net.concepts(self.net.features(x)) * self.slope + self.offset)
+        return torch.sigmoid(self.late.concepts(self.late.deep(self.early(x))) * self.slope + self.offset)
 
 
-def export(net: DrawingNet, slope: list[float], offset: list[float], to: Path) -> None:
-    """Write the graph; `net` is changed and of no further use."""
+class _Names(nn.Module):
+    def __init__(self, early: Early, late: Late) -> None:
+        super().__init__()
+        self.early, self.late = early, late
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        x = functional.interpolate(pictures, (SIDE, SIDE), mode="bilinear", align_corners=False)
+        return self.late.names(self.late.deep(self.early(x)))
+
+
+def export(early: Early, late: Late, slope: list[float], offset: list[float], to: Path) -> None:
+    """Write the concepts' graph."""
+    early, late = _copies(early, late)
     example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
+    _write(_Concepts(early, late, slope, offset), example, "pixels", "scores", to)
+
+
+def export_names(early: Early, late: Late, to: Path) -> None:
+    """Write the names' graph: N x 3 x 64 x 64 float32 in [-1, 1] -> N x names logits."""
+    _write(_Names(*_copies(early, late)), torch.zeros(2, 3, 64, 64), "pictures", "logits", to)
+
+
+def _copies(early: Early, late: Late) -> tuple[Early, Late]:
+    both = copy.deepcopy(early).eval(), copy.deepcopy(late).eval()
+    for each in both:
+        folded(each)
+    return both
+
+
+def _write(module: nn.Module, example: torch.Tensor, taken: str, given: str, to: Path) -> None:
     torch.onnx.export(
-        _Shipped(net.eval(), slope, offset).eval(),
+        module.eval(),
         (example,),
         str(to),
-        input_names=["pixels"],
-        output_names=["scores"],
-        dynamic_axes={"pixels": {0: "n"}, "scores": {0: "n"}},
+        input_names=[taken],
+        output_names=[given],
+        dynamic_axes={taken: {0: "n"}, given: {0: "n"}},
         opset_version=18,
         dynamo=False,
         do_constant_folding=False,

@@ -6,12 +6,10 @@ network never saw; the figures see the test style and the generator's test pictu
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score
 
 from classifiers.image.picture_concepts import LABELS
@@ -20,18 +18,10 @@ from policies.loader import load_policy
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import Sprites
 from training.picture_concepts.concepts import CONCEPTS, targets
-from training.picture_concepts.net import DrawingNet
+from training.picture_concepts.net import SIDE, Early, Late
 
-VIEWS = 4
-"""Each drawing in so many placements: as it stands on white, and three random ones."""
-
-
-def load(weights: Path) -> tuple[DrawingNet, list[str]]:
-    """The network in evaluation mode and its label names."""
-    told = json.loads(weights.with_suffix(".json").read_text())
-    net = DrawingNet(len(told["labels"]), len(told["concepts"]))
-    net.load_state_dict(load_file(weights))
-    return net.eval(), told["labels"]
+VIEWS = 2
+"""Each drawing in so many placements: as it stands on white, and a random one."""
 
 
 def views(
@@ -49,7 +39,7 @@ def views(
         torch.ones(count),
         torch.ones(count),
     ]
-    out = [augment.over(torch.ones(count, 3, 64, 64), augment.placed(pixels, *plain)) * 2 - 1]
+    out = [augment.over(torch.ones(count, 3, SIDE, SIDE), augment.placed(pixels, *plain)) * 2 - 1]
     for _ in range(VIEWS - 1):
         drawn = augment.random_placed(pixels, 0.5, 1.0, rng)
         out.append(augment.softened(augment.over(augment.grounds(count, rng), drawn), rng))
@@ -59,10 +49,10 @@ def views(
 
 
 @torch.inference_mode()
-def logits(net: DrawingNet, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """(label logits, concept logits) of pictures in [-1, 1]."""
-    parts = [net(some) for some in pictures.split(256)]
-    return torch.cat([p[0] for p in parts]).numpy(), torch.cat([p[1] for p in parts]).numpy()
+def logits(early: Early, late: Late, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(name logits, concept logits) of pictures in [-1, 1]."""
+    found = [late(early(some)) for some in pictures.split(128)]
+    return torch.cat([p[0] for p in found]).numpy(), torch.cat([p[1] for p in found]).numpy()
 
 
 def average_precisions(seen: np.ndarray, present: np.ndarray, said: np.ndarray) -> dict[str, float]:

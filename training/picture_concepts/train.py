@@ -1,15 +1,14 @@
-"""Trains the drawing network: names and concepts on the artwork first, then on generated pictures too.
+"""Tunes the late part on drawings: the artwork first, then the generator's pictures beside it.
 
-One thread, bf16 autocast where the processor multiplies it, seeded, resumable only as a whole. Steps are
-counted, not minutes, so that a seed gives the same order of pictures everywhere.
+Each training picture is composed once and passes the early part once; what comes out is kept in memory and
+tuned on for some epochs. One thread, bf16 autocast, seeded.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -18,87 +17,86 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from training.picture_concepts import augment
-from training.picture_concepts.artwork import TRAINED, Sprites, collect
-from training.picture_concepts.concepts import CONCEPTS, POSITIVE, targets
-from training.picture_concepts.net import SIDE, DrawingNet
+from training.picture_concepts.artwork import TRAINED, Sprites
+from training.picture_concepts.concepts import CONCEPTS, targets
+from training.picture_concepts.net import Early, Late, parts
 
-BATCH = 64
-SIDES = ((0.5, 32), (0.8, 48), (1.0, SIDE))
-"""Up to which part of the artwork's steps pictures have which side: names are learnt small and cheaply."""
-RARE = 10.0
-"""How much oftener a drawing that shows a concept is taken."""
+BATCH = 96
+AGAIN = 8
+"""How many views more a drawing that shows a concept gets."""
+SEVERAL = 1280
+"""Pictures of two things."""
+HEAD_EPOCHS = 12
+RATES = (4e-4, 1.5e-3)
+"""Of the late part, and of the heads."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """B pictures in [-1, 1]; up to three names each (B x 3) and each one's share; concepts; what is said."""
+@dataclass
+class Learnt:
+    """What is learnt from: early features (half), label (-100: not said), concepts, and what is said of them."""
 
-    pictures: torch.Tensor
-    labels: torch.Tensor
-    shares: torch.Tensor
+    early: torch.Tensor
+    label: torch.Tensor
     concepts: torch.Tensor
     said: torch.Tensor
 
 
-class Source:
-    """Batches of composed pictures with their label, concepts, and what is said of them."""
-
-    def __init__(self, sprites: Sprites, styles: tuple[str, ...], seed: int) -> None:
-        self.names = sorted({sprites.labels[row] for row in sprites.rows(*TRAINED)})
-        place = {name: index for index, name in enumerate(self.names)}
-        rows = [row for row in sprites.rows(*styles) if sprites.labels[row] in place]
-        self.pixels = torch.from_numpy(np.ascontiguousarray(sprites.pixels[rows]))
-        self.halved = functional.avg_pool2d(self.pixels.float(), 2).round().to(torch.uint8)
-        self.label = torch.tensor([place[sprites.labels[row]] for row in rows])
-        told = [targets(sprites.labels[row]) for row in rows]
-        self.concepts = torch.tensor([each[0] for each in told])
-        self.said = torch.tensor([each[1] for each in told])
-        per_label = torch.bincount(self.label, minlength=len(self.names)).float()
-        self.weight = (1 + (RARE - 1) * self.concepts.amax(1)) / per_label[self.label].sqrt()
-        self.rng = torch.Generator().manual_seed(seed)
-
-    def draw(self, count: int) -> torch.Tensor:
-        return torch.multinomial(self.weight, count, replacement=True, generator=self.rng)
-
-    def sprites(self, rows: torch.Tensor, side: int) -> torch.Tensor:
-        return (self.pixels if side == SIDE else self.halved)[rows].float() / 255
-
-    def batch(self, count: int = BATCH, side: int = SIDE) -> Batch:
-        """One thing in two thirds of the pictures, one to three in the others; fewer and larger when small."""
-        rng, alone = self.rng, count * 2 // 3
-        low, few, many = 22 / side, max(0.3, 16 / side), max(0.7, 26 / side)
-        canvas = augment.grounds(count, rng, side)
-        first = self.draw(count)
-        labels, shares = self.label[first][:, None].repeat(1, 3), torch.tensor([[1.0, 0, 0]]).repeat(count, 1)
-        concepts, said = self.concepts[first], self.said[first]
-        single = augment.random_placed(self.sprites(first[:alone], side), low, 1.0, rng, side)
-        several = augment.random_placed(self.sprites(first[alone:], side), few, many, rng, side)
-        for place in (1, 2):  # none to two others below the first
-            other = self.draw(count - alone)
-            there = torch.rand(count - alone, generator=rng) < (0.6 if side == SIDE else 0.4)
-            drawn = augment.random_placed(self.sprites(other, side), few, many, rng, side)
-            drawn = augment.tinted(drawn, rng)
-            drawn = drawn * there.view(-1, 1, 1, 1)
-            labels[alone:, place], shares[alone:, place] = self.label[other], 0.5 * there
-            canvas[alone:] = augment.over(canvas[alone:], drawn)
-            concepts[alone:] = torch.where(
-                there[:, None], torch.maximum(concepts[alone:], self.concepts[other]), concepts[alone:]
-            )
-            said[alone:] = torch.where(
-                there[:, None], torch.minimum(said[alone:], self.said[other]), said[alone:]
-            )
-        canvas = augment.over(canvas, augment.tinted(torch.cat([single, several]), rng))
-        said = torch.maximum(said, concepts)
-        shares = shares / shares.sum(1, keepdim=True)
-        return Batch(augment.softened(canvas, rng), labels, shares, concepts, said)
+def joined(parts_of: list[Learnt]) -> Learnt:
+    """All of them as one."""
+    return Learnt(*(torch.cat([getattr(each, f.name) for each in parts_of]) for f in fields(Learnt)))
 
 
-def name_loss(logits: torch.Tensor, labels: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Cross entropy against the shares of up to three names, smoothed by .1; rows without are skipped."""
-    logp = logits.log_softmax(1)
-    named = shares.sum(1)
-    each = 0.9 * (shares * logp.gather(1, labels)).sum(1) + 0.1 * named * logp.mean(1)
-    return -each.sum() / named.sum()
+def names_of(sprites: Sprites) -> list[str]:
+    """The names of the trained styles' drawings, in order."""
+    return sorted({sprites.labels[row] for row in sprites.rows(*TRAINED)})
+
+
+def artwork(sprites: Sprites, early: Early, seed: int) -> Learnt:
+    """Every drawing of the trained styles in one view, those with a concept in more, and pictures of two."""
+    place = {name: index for index, name in enumerate(names_of(sprites))}
+    rows = sprites.rows(*TRAINED)
+    pixels = torch.from_numpy(np.ascontiguousarray(sprites.pixels[rows]))
+    label = torch.tensor([place[sprites.labels[row]] for row in rows])
+    told = torch.tensor([targets(sprites.labels[row]) for row in rows])
+    concepts, said = told[:, 0], told[:, 1]
+    rng = torch.Generator().manual_seed(seed)
+    weight = (1 + 9 * concepts.amax(1)) / torch.bincount(label).float()[label].sqrt()
+    found: list[Learnt] = []
+
+    def placed(some: torch.Tensor, low: float, high: float, canvas: torch.Tensor) -> torch.Tensor:
+        drawn = augment.random_placed(pixels[some].float() / 255, low, high, rng)
+        return augment.over(canvas, augment.tinted(drawn, rng))
+
+    positive = torch.nonzero(concepts.amax(1) > 0)[:, 0]
+    for some in torch.cat([torch.arange(len(label)), positive.repeat(AGAIN)]).split(64):
+        canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng))
+        kept = passed(early, augment.softened(canvas, rng))
+        found.append(Learnt(kept, label[some], concepts[some], torch.maximum(said[some], concepts[some])))
+    for _ in range(SEVERAL // 64):
+        canvas = augment.grounds(64, rng)
+        shown, spoken = torch.zeros(64, len(CONCEPTS)), torch.ones(64, len(CONCEPTS))
+        for _ in range(2):
+            some = torch.multinomial(weight, 64, replacement=True, generator=rng)
+            canvas = placed(some, 0.3, 0.65, canvas)
+            shown, spoken = torch.maximum(shown, concepts[some]), torch.minimum(spoken, said[some])
+        kept = passed(early, augment.softened(canvas, rng))
+        found.append(Learnt(kept, torch.full((64,), -100), shown, torch.maximum(spoken, shown)))
+    return joined(found)
+
+
+@torch.inference_mode()
+def passed(early: Early, pictures: torch.Tensor) -> torch.Tensor:
+    """The early part's answer, as half."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return early(pictures.to(memory_format=torch.channels_last)).half()
+
+
+def drawn(pictures: torch.Tensor, told: np.ndarray, early: Early) -> Learnt:
+    """Generated pictures (N x 3 x 128 x 128 in [-1, 1]), as they are and mirrored; they name nothing."""
+    both = torch.cat([pictures, pictures.flip(3)])
+    kept = torch.cat([passed(early, some) for some in both.split(64)])
+    wanted = torch.from_numpy(told).float().repeat(2, 1, 1)
+    return Learnt(kept, torch.full((len(both),), -100), wanted[:, 0], wanted[:, 1])
 
 
 def concept_loss(logits: torch.Tensor, wanted: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
@@ -107,100 +105,61 @@ def concept_loss(logits: torch.Tensor, wanted: torch.Tensor, said: torch.Tensor)
     return (each * said * (1 + 2 * wanted)).sum() / said.sum()
 
 
-def train(
-    sprites: Sprites,
-    *,
-    steps: int,
-    seed: int,
-    drawn: tuple[torch.Tensor, torch.Tensor] | None,
-    start: Path | None,
-    to: Path,
-) -> None:
-    """Writes the weights to `to` (safetensors) with the label names beside them."""
+def loss_of(late: Late, deep: torch.Tensor, learnt: Learnt, some: torch.Tensor) -> torch.Tensor:
+    """Names (smoothed by .1) and three times the concepts."""
+    names, concepts = late.heads(deep)
+    label, loss = learnt.label[some], concepts.sum() * 0
+    if (label >= 0).any():
+        loss = functional.cross_entropy(names, label, ignore_index=-100, label_smoothing=0.1)
+    return loss + 3 * concept_loss(concepts, learnt.concepts[some], learnt.said[some])
+
+
+def tune(late: Late, learnt: Learnt, *, epochs: int, seed: int, heads_first: bool) -> None:
+    """The heads alone on the late part as it is, where they are new; then everything, for `epochs`."""
     torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    source = Source(sprites, TRAINED, seed)
-    net = DrawingNet(len(source.names), len(CONCEPTS)).to(memory_format=torch.channels_last)
-    if start is not None:
-        net.load_state_dict(load_file(start))
-    average = {name: value.clone() for name, value in net.state_dict().items()}
-    peak = 2.5e-3 if start is None else 5e-4
-    optimiser = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.05, fused=True)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps, pct_start=0.1)
-    cpu = torch.cpu  # there is no public question for either
-    amp = cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    late.eval()
+    late.drop.train()
+    heads = [*late.names.parameters(), *late.concepts.parameters()]
+    if heads_first:
+        deep = torch.cat([_deep(late, some).detach() for some in learnt.early.split(128)])
+        optimiser = torch.optim.AdamW(heads, lr=3e-3, weight_decay=0.02)
+        for _ in range(HEAD_EPOCHS):
+            for some in torch.randperm(len(deep)).split(128):
+                optimiser.zero_grad()
+                loss_of(late, deep[some], learnt, some).backward()
+                optimiser.step()
+    tuned = [*late.blocks.parameters(), *late.conv.parameters(), *late.bn.parameters()]
+    groups = [{"params": tuned}, {"params": heads}]
+    optimiser = torch.optim.AdamW(groups, lr=RATES[0], weight_decay=0.05)
+    steps = epochs * (len(learnt.early) // BATCH)
+    peak = [rate if heads_first else rate / 3 for rate in RATES]
+    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps + 5, pct_start=0.1)
     began = time.process_time()
-    for step in range(steps):
-        side = SIDE if start else next(each for until, each in SIDES if step < until * steps)
-        made = source.batch(side=side)
-        pictures, concepts, said = made.pictures, made.concepts, made.said
-        if drawn is not None:
-            more, wanted = drawn
-            take = torch.randint(len(more), (BATCH // 2,), generator=source.rng)
-            fresh = augment.softened(_jittered(more[take], source.rng), source.rng)
-            pictures = torch.cat([pictures, fresh])
-            concepts, said = torch.cat([concepts, wanted[take, 0]]), torch.cat([said, wanted[take, 1]])
-        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
-            names, seen = net(pictures.to(memory_format=torch.channels_last))
-        names, seen = names.float(), seen.float()
-        loss_names = name_loss(names[: len(made.labels)], made.labels, made.shares)
-        loss_seen = concept_loss(seen, concepts, said)
-        optimiser.zero_grad()
-        (loss_names + 3 * loss_seen).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
-        optimiser.step()
-        plan.step()
-        keep = min(0.995, (step + 1) / (step + 20))
-        for name, value in net.state_dict().items():
-            if value.is_floating_point():
-                average[name].mul_(keep).add_(value, alpha=1 - keep)
-            else:
-                average[name] = value.clone()
-        if step % 100 == 0 or step == steps - 1:
-            right = (names[: BATCH // 2].argmax(1) == made.labels[: BATCH // 2, 0]).float().mean()
-            print(
-                f"step {step}: names {loss_names:.3f} right {right:.2f} concepts {loss_seen:.4f} "
-                f"cpu {time.process_time() - began:.0f} s",
-                flush=True,
-            )
-            save_file({name: value.contiguous() for name, value in average.items()}, to)
-    to.with_suffix(".json").write_text(json.dumps({"labels": source.names, "concepts": list(CONCEPTS)}))
+    for epoch in range(epochs):
+        for some in torch.randperm(len(learnt.early)).split(BATCH)[: len(learnt.early) // BATCH]:
+            loss = loss_of(late, _deep(late, learnt.early[some]), learnt, some)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            plan.step()
+        print(f"epoch {epoch}: {loss:.3f}, cpu {time.process_time() - began:.0f} s", flush=True)
 
 
-def _jittered(pictures: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Whole pictures (B x 3 in 0..1) mirrored and moved a little, the border repeated."""
-    count = len(pictures)
-    scale = 1 / (0.85 + 0.3 * torch.rand(count, generator=rng))
-    theta = torch.zeros(count, 2, 3)
-    theta[:, 0, 0] = scale * ((torch.rand(count, generator=rng) < 0.5).float() * 2 - 1)
-    theta[:, 1, 1] = scale
-    theta[:, :, 2] = (torch.rand(count, 2, generator=rng) - 0.5) * 0.2
-    grid = functional.affine_grid(theta, list(pictures.shape), align_corners=False)
-    return functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+def _deep(late: Late, early: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return late.deep(early.float()).float()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packages", type=Path, required=True, help="node_modules with the artwork")
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--start", type=Path, help="weights to go on from")
-    parser.add_argument("--pictures", type=Path, help=".npz of generated pictures (see generated.py)")
-    parser.add_argument("--to", type=Path, required=True)
-    given = parser.parse_args()
-    drawn = None
-    if given.pictures:
-        told = np.load(given.pictures)
-        drawn = (
-            torch.from_numpy(told["pictures"]).permute(0, 3, 1, 2).float() / 255,
-            torch.from_numpy(told["targets"]).float(),
-        )
-    sprites = collect(given.packages, given.work)
-    shown = sum(len(each) for each in POSITIVE.values())
-    print(f"{len(sprites.labels)} drawings; {shown} labels show a concept", flush=True)
-    train(sprites, steps=given.steps, seed=given.seed, drawn=drawn, start=given.start, to=given.to)
+def save(late: Late, names: list[str], to: Path) -> None:
+    """The late part as safetensors, its names beside it."""
+    save_file({name: value.contiguous() for name, value in late.state_dict().items()}, to)
+    to.with_suffix(".json").write_text(json.dumps({"labels": names, "concepts": list(CONCEPTS)}))
 
 
-if __name__ == "__main__":
-    main()
+def load(weights: Path) -> tuple[Early, Late, list[str]]:
+    """Both parts in evaluation mode, and the names."""
+    told = json.loads(weights.with_suffix(".json").read_text())
+    early, late = parts(len(told["labels"]), len(told["concepts"]))
+    late.load_state_dict(load_file(weights))
+    return early, late.eval(), told["labels"]
+
