@@ -46,7 +46,7 @@ LABELS: Final[dict[str, str]] = {
 }
 """Concept, in the order of the graph's columns → category; where two share one, the higher score counts."""
 
-_SIDE: Final = 64
+_SIDE: Final = 128
 
 
 class PictureConceptsOptions(BaseModel):
