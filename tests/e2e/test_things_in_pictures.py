@@ -1,4 +1,4 @@
-"""A prompt that passes as text and draws a weapon: the embedded generator and judge, with the official client."""
+"""A prompt that passes as text and draws a weapon: the embedded parts, with the official client."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ stages:
     rules: [{id: violent, when: {category: violence, at_least: high}, action: block}]
   image:
     classifiers: [{name: picture-concepts, timeout_ms: 30000}]
-    rules: [{id: armed, when: {category: violence, at_least: medium}, action: block, reason: It shows a weapon.}]
+    rules:
+      - {id: armed, when: {category: violence, at_least: medium}, action: block, reason: It shows a weapon.}
 """
 DRAWS_ANEW = "max_regenerations: 2\n" + POLICY.replace("action: block, reason", "action: regenerate, reason")
 

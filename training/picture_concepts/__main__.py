@@ -64,7 +64,7 @@ def main() -> None:
 def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     """Calibrate on what was held back, export, and print the exported graph's figures on what is left."""
     if tuple(LABELS) != CONCEPTS:
-        raise SystemExit("the adapter's LABELS and the training's CONCEPTS differ; make them the same, in order")
+        raise SystemExit("the adapter's LABELS and CONCEPTS differ; make them the same, in order")
     early, late, _ = train.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
     more, more_present, more_said = figures.drawn(work / "drawn-train.npz")
@@ -82,13 +82,15 @@ def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     print("sha256 of SHA256SUMS:", file_sha256(to / SUMS))
     told = figures.told(figures.scores_of(seen, slope, offset), present, said)
     print("validation", json.dumps(told, indent=1), flush=True)
-    test = {
-        "unseen style": figures.views(sprites, TEST)[:3],
-        "generated": figures.drawn(work / "drawn-test.npz"),
-    }
-    for name, (some, shown, spoken) in test.items():
-        told = figures.told(figures.scores_by(to / "model.onnx", some), shown, spoken)
-        print(name, json.dumps(told, indent=1), flush=True)
+    show(to, "unseen style", *figures.views(sprites, TEST)[:3])
+    if (work / "drawn-test.npz").exists():
+        show(to, "generated", *figures.drawn(work / "drawn-test.npz"))
+
+
+def show(to: Path, name: str, pictures: torch.Tensor, present: np.ndarray, said: np.ndarray) -> None:
+    """Print the shipped graph's figures on one set."""
+    told = figures.told(figures.scores_by(to / "model.onnx", pictures), present, said)
+    print(name, json.dumps(told, indent=1), flush=True)
 
 
 if __name__ == "__main__":

