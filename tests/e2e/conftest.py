@@ -11,7 +11,8 @@ from support.servers import Served, running_gateway
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with running_gateway(tmp_path_factory.mktemp("gateway")) as served:
+    # `moderation: low` chooses `strict` here, so that one server shows two policies.
+    with running_gateway(tmp_path_factory.mktemp("gateway"), {"policies": {"low": "strict"}}) as served:
         yield served
 
 

@@ -19,8 +19,10 @@ from gateway.generation.emoji import from_options
 
 pytestmark = pytest.mark.models
 
+KNIFE = "a kitchen knife"
+"""No word list and no prompt classifier minds it; what is drawn is a knife, with any seed."""
 BLADE = "a kitchen blade"
-"""No word list and no prompt classifier minds it; what is drawn is a knife."""
+"""The generator does not know the word: of the seeds 2 to 5 the last alone gives what is seen as a weapon."""
 POLICY = """\
 name: scripted
 description: The embedded judge of drawn pictures alone, for what its signals lead to.
@@ -76,7 +78,7 @@ def moderation(error: openai.BadRequestError) -> dict[str, Any]:
 def test_strict_blocks_the_picture_that_its_text_rules_passed(client: OpenAI) -> None:
     """Under `strict` the prompt passes, the picture is a weapon, and the block is the output stage's."""
     with pytest.raises(openai.BadRequestError) as raised:
-        client.images.generate(prompt=BLADE, size="256x256", moderation="low", extra_body={"seed": 1})
+        client.images.generate(prompt=KNIFE, size="256x256", moderation="low", extra_body={"seed": 1})
     told = moderation(raised.value)
     assert told["moderation_stage"] == "output"
     assert told["categories"] == ["violence"]
@@ -86,7 +88,7 @@ def test_strict_blocks_the_picture_that_its_text_rules_passed(client: OpenAI) ->
 
 def test_default_delivers_it_and_the_finding_is_on_record(client: OpenAI) -> None:
     """Under `default` a drawn knife is no harm: delivered, with its severity beside it."""
-    answer = client.images.generate(prompt=BLADE, size="256x256", extra_body={"seed": 1})
+    answer = client.images.generate(prompt=KNIFE, size="256x256", extra_body={"seed": 1})
     assert answer.data is not None
     assert answer.data[0].b64_json
     beside = answer.data[0].to_dict()["moderation"]
@@ -97,14 +99,36 @@ def test_default_delivers_it_and_the_finding_is_on_record(client: OpenAI) -> Non
     assert "violence" not in whole["images"]["uncovered"]  # type: ignore[index]
 
 
-async def test_drawing_anew_brings_a_clean_picture_or_an_honest_block(
-    tmp_path: Path, emoji: DiffusersGenerator
-) -> None:
-    """With `regenerate`, a blade that stays one is a block after every attempt, each of them seen."""
+async def test_drawing_anew_brings_a_clean_picture(tmp_path: Path, emoji: DiffusersGenerator) -> None:
+    """With `regenerate`, a weapon drawn by chance is drawn again, and the clean picture delivered."""
+    async with official(tmp_path / "g", DRAWS_ANEW, emoji) as client:
+        answer = await client.images.generate(prompt=BLADE, extra_body={"seed": 5})
+    assert answer.data is not None
+    beside = answer.data[0].to_dict()["moderation"]
+    assert isinstance(beside, dict)
+    assert beside["regenerations"] in {1, 2}
+
+
+async def test_or_it_is_an_honest_block(tmp_path: Path, emoji: DiffusersGenerator) -> None:
+    """With `regenerate`, a knife that stays one is a block after every attempt, each of them seen."""
     async with official(tmp_path / "g", DRAWS_ANEW, emoji) as client:
         with pytest.raises(openai.BadRequestError) as raised:
-            await client.images.generate(prompt=BLADE, extra_body={"seed": 1})
+            await client.images.generate(prompt=KNIFE, extra_body={"seed": 1})
     told = moderation(raised.value)
     assert told["moderation_stage"] == "output"
     assert told["images"]["inspected"] == 3
     assert "each new one offended" in told["reason"]
+
+
+async def test_of_four_pictures_the_one_with_a_weapon_is_named(
+    tmp_path: Path, emoji: DiffusersGenerator
+) -> None:
+    """n = 4 delivers the three clean ones and names the fourth, with place and reason."""
+    async with official(tmp_path / "g", POLICY, emoji) as client:
+        answer = await client.images.generate(prompt=BLADE, n=4, extra_body={"seed": 2})
+    assert answer.data is not None
+    assert len(answer.data) == 3
+    whole = answer.to_dict()["moderation"]
+    assert isinstance(whole, dict)
+    (withheld,) = whole["withheld"]  # type: ignore[misc]
+    assert (withheld["index"], withheld["reason"]) == (3, "It shows a weapon.")

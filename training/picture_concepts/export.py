@@ -64,26 +64,11 @@ class _Concepts(nn.Module):
         return torch.sigmoid(self.late.concepts(self.late.deep(self.early(x))) * self.slope + self.offset)
 
 
-class _Names(nn.Module):
-    def __init__(self, early: Early, late: Late) -> None:
-        super().__init__()
-        self.early, self.late = early, late
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        x = functional.interpolate(pictures, (SIDE, SIDE), mode="bilinear", align_corners=False)
-        return self.late.names(self.late.deep(self.early(x)))
-
-
 def export(early: Early, late: Late, slope: list[float], offset: list[float], to: Path) -> None:
     """Write the concepts' graph."""
     early, late = _copies(early, late)
     example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
     _write(_Concepts(early, late, slope, offset), example, "pixels", "scores", to)
-
-
-def export_names(early: Early, late: Late, to: Path) -> None:
-    """Write the names' graph: N x 3 x 64 x 64 float32 in [-1, 1] -> N x names logits."""
-    _write(_Names(*_copies(early, late)), torch.zeros(2, 3, 64, 64), "pictures", "logits", to)
 
 
 def _copies(early: Early, late: Late) -> tuple[Early, Late]:
