@@ -29,7 +29,7 @@ description: The embedded judge of drawn pictures alone, for what its signals le
 owner: tests
 bands:
   default: {low: 0.35, medium: 0.6, high: 0.85}
-  violence: {low: 0.25, medium: 0.4, high: 0.8}
+  violence: {low: 0.25, medium: 0.45, high: 0.8}
 rewrite: {mode: off}
 stages:
   prompt:
