@@ -197,7 +197,8 @@ def test_moderations_of_text_and_picture(client: OpenAI) -> None:
     assert len(results) == 1
     assert not results[0].flagged
     assert set(results[0].category_applied_input_types.sexual) == {"text", "image"}
-    assert set(results[0].category_applied_input_types.violence) == {"text"}
+    assert set(results[0].category_applied_input_types.violence) == {"text", "image"}
+    assert set(results[0].category_applied_input_types.hate) == {"text"}
 
 
 def test_models_and_operations(client: OpenAI, server: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,18 +12,18 @@ import httpx2
 import openai
 import pytest
 from openai import OpenAI
-from support.gateway import scripted_gateway
+from support.gateway import Painting, scripted_gateway
 
 from classifiers.image.picture_concepts import PictureConceptsClassifier
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.emoji import from_options
+from gateway.ports import Generated, GenerationRequest
 
 pytestmark = pytest.mark.models
 
 KNIFE = "a kitchen knife"
 """No word list and no prompt classifier minds it; what is drawn is a knife, with any seed."""
-BLADE = "a kitchen blade"
-"""The generator does not know the word: of the seeds 2 to 5 the last alone gives what is seen as a weapon."""
+APPLE = "a red apple"
 POLICY = """\
 name: scripted
 description: The embedded judge of drawn pictures alone, for what its signals lead to.
@@ -49,8 +50,38 @@ def emoji() -> DiffusersGenerator:
     return from_options("painting", {"default_size": "128x128"})
 
 
+Drawings = dict[str, Any]
+
+
+@pytest.fixture
+async def drawings(emoji: DiffusersGenerator) -> Drawings:
+    """What the embedded generator draws for a knife and for an apple: pixels by prompt."""
+    await emoji.start()
+    drawn = {}
+    for prompt in (KNIFE, APPLE):
+        request = GenerationRequest(prompt, prompt, None, 128, 128, (1,), timeout_s=60)
+        async for event in emoji.generate(request):
+            if isinstance(event, Generated):
+                drawn[prompt] = event.pictures[0].pixels
+    return drawn
+
+
+class Showing(Painting):
+    """Its n-th request shows the n-th of `shown`: the generator's own drawings, without its chance."""
+
+    def __init__(self, drawings: Drawings, shown: list[list[str]]) -> None:
+        super().__init__()
+        self.card = dataclasses.replace(self.card, default_size=(128, 128))
+        self._drawings, self._shown = drawings, shown
+
+    def pictures(self, request: GenerationRequest) -> list[Any]:
+        return [self._drawings[name] for name in self._shown[len(self.requests) - 1]]
+
+
 @asynccontextmanager
-async def official(folder: Path, policy: str, emoji: DiffusersGenerator) -> AsyncIterator[openai.AsyncOpenAI]:
+async def official(
+    folder: Path, policy: str, emoji: DiffusersGenerator | Painting
+) -> AsyncIterator[openai.AsyncOpenAI]:
     await emoji.start()
     async with scripted_gateway(
         folder,
@@ -99,14 +130,16 @@ def test_default_delivers_it_and_the_finding_is_on_record(client: OpenAI) -> Non
     assert "violence" not in whole["images"]["uncovered"]  # type: ignore[index]
 
 
-async def test_drawing_anew_brings_a_clean_picture(tmp_path: Path, emoji: DiffusersGenerator) -> None:
+async def test_drawing_anew_brings_a_clean_picture(tmp_path: Path, drawings: Drawings) -> None:
     """With `regenerate`, a weapon drawn by chance is drawn again, and the clean picture delivered."""
-    async with official(tmp_path / "g", DRAWS_ANEW, emoji) as client:
-        answer = await client.images.generate(prompt=BLADE, extra_body={"seed": 5})
+    painting = Showing(drawings, shown=[[KNIFE], [APPLE]])
+    async with official(tmp_path / "g", DRAWS_ANEW, painting) as client:
+        answer = await client.images.generate(prompt="a still life")
     assert answer.data is not None
     beside = answer.data[0].to_dict()["moderation"]
     assert isinstance(beside, dict)
-    assert beside["regenerations"] in {1, 2}
+    assert beside["regenerations"] == 1
+    assert "weapon" in (painting.requests[1].negative_prompt or "")
 
 
 async def test_or_it_is_an_honest_block(tmp_path: Path, emoji: DiffusersGenerator) -> None:
@@ -120,12 +153,11 @@ async def test_or_it_is_an_honest_block(tmp_path: Path, emoji: DiffusersGenerato
     assert "each new one offended" in told["reason"]
 
 
-async def test_of_four_pictures_the_one_with_a_weapon_is_named(
-    tmp_path: Path, emoji: DiffusersGenerator
-) -> None:
+async def test_of_four_pictures_the_one_with_a_weapon_is_named(tmp_path: Path, drawings: Drawings) -> None:
     """n = 4 delivers the three clean ones and names the fourth, with place and reason."""
-    async with official(tmp_path / "g", POLICY, emoji) as client:
-        answer = await client.images.generate(prompt=BLADE, n=4, extra_body={"seed": 2})
+    painting = Showing(drawings, shown=[[APPLE, APPLE, APPLE, KNIFE]])
+    async with official(tmp_path / "g", POLICY, painting) as client:
+        answer = await client.images.generate(prompt="a still life", n=4)
     assert answer.data is not None
     assert len(answer.data) == 3
     whole = answer.to_dict()["moderation"]
