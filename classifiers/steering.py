@@ -32,9 +32,10 @@ _WORD: Final = re.compile(r"\S+")
 
 _CUES: Final = (
     # orders to drop what was said before
-    r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:above|before|previous|prior)",
-    r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:earlier|told|everything)",
-    r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+(?:rules?|guidelines?|orders?)",
+    (
+        r"(?:ignore|disregard|forget|override|overrule|bypass)(?:\W+\w+){0,4}?\W+"
+        r"(?:above|before|previous|prior|earlier|told|everything|rules?|guidelines?|orders?)"
+    ),
     r"from now on|(?:guidelines?|rules?|restrictions?|safety|filters?) (?:is|are|was|were|no longer)",
     r"this (?:text|request|input|sentence|line) (?:is|was|has)",
     # the gateway's own things

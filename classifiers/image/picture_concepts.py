@@ -23,6 +23,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.image.pixels import check_pixels
+from classifiers.onnx_session import open_session
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
 from classifiers.signals import Modality, Signal
@@ -120,8 +121,6 @@ class PictureConceptsClassifier:
         return np.asarray(scores, dtype=np.float32)
 
     def _open(self) -> Any:
-        import onnxruntime
-
         folder = self._options.model
         if not (folder / SUMS).is_file():
             raise ClassifierConfigError(
@@ -129,12 +128,7 @@ class PictureConceptsClassifier:
                 "whole (training/picture_concepts makes it anew), or name its folder with the option model"
             )
         file = listed_files(folder, SHA256SUMS)["model.onnx"]
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._options.threads
-        settings.inter_op_num_threads = 1
-        # Spinning workers starve the other models on a small machine.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
+        return open_session(file, threads=self._options.threads)
 
     def _signals(self, row: npt.NDArray[np.float32]) -> tuple[Signal, ...]:
         seen: dict[str, tuple[float, str]] = {}

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.characters import MAX_READABLE
+from classifiers.onnx_session import open_session
 
 WINDOW_TOKENS: Final = 126  # with [CLS] and [SEP] 128, the length that the model was trained for
 STRIDE_TOKENS: Final = 94  # a quarter of each window is seen again in the next
@@ -90,15 +91,7 @@ class OnnxEngine:
     """A graph of `input_ids` and `attention_mask` on one thread that does not spin while it waits."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session: Any = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(path)
 
     def __call__(self, ids: Ids, mask: Ids) -> Vectors:
         """The graph's first output."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.eval_options import written
 from gateway.cli.options import ConfigOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
 
@@ -62,6 +61,7 @@ def images(  # noqa: PLR0917  # typer: parameters are options
     from gateway.evaluation.asked import read_asked, thinned
     from gateway.evaluation.libraries import require_extra
     from gateway.evaluation.shown import evaluate_shown
+    from gateway.evaluation.shown_report import shown_view, write_report
 
     require_extra()
     settings = settings_from(config)
@@ -71,10 +71,8 @@ def images(  # noqa: PLR0917  # typer: parameters are options
     seeing = _judge(judge)
     with progress(len(rows), quiet=as_json, counted="pictures") as on_step:
         shown = asyncio.run(evaluate_shown(made, seeing, rows, beside, seed, on_step))
-    files = _write(shown, out)
+    files = written(shown, out, write_report)
     if as_json:
-        from gateway.evaluation.shown_report import shown_view
-
         print_json({**shown_view(shown), "files": files})
         return
     _print(shown)
@@ -102,15 +100,6 @@ def _judge(folder: Path | None) -> DrawingLabels:
         return DrawingLabels(folder or FOLDER)
     except ClassifierConfigError as error:
         raise ConfigurationError(f"--judge: {error}") from error
-
-
-def _write(shown: Shown, out: Path | None) -> list[str]:
-    from gateway.evaluation.shown_report import write_report
-
-    if out is None:
-        return []
-    command = shlex.join(["imagegate", *sys.argv[1:]])
-    return [str(path) for path in write_report(shown, out, command)]
 
 
 def _print(shown: Shown) -> None:

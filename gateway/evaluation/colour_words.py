@@ -1,4 +1,4 @@
-"""Which colour a drawn thing has, in one plain word; and artwork in another colour, to try that rule on.
+"""Which colour a drawn thing has, in one plain word.
 
 Duty: pixels and words. The thing is what differs from the picture's border; its colour is the word that most
 of its pixels have, leaving out those on which people would disagree. Colours are sRGB; hue in degrees,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from gateway.errors import ConfigurationError
 from gateway.evaluation.image_plots import contact_sheet_png, scores_png
 from gateway.evaluation.images import ImageEvaluation, Judged
 from gateway.evaluation.plots import curves_png
+from gateway.evaluation.report_folder import write_files
 from gateway.evaluation.text_report import HOW_TO_READ, NOT_MEASURED, markdown_table, models, rate, sections
 from gateway.evaluation.text_views import evaluation_view, rate_view
 from policies.decision import Action
@@ -37,13 +37,7 @@ def write_report(evaluation: ImageEvaluation, folder: Path, command: str) -> lis
         "report.json": (json.dumps(view, indent=1, ensure_ascii=False) + "\n").encode(),
         **plots,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}: the report can't be written: {error.strerror}") from error
-    return [folder / name for name in files]
+    return write_files(folder, files)
 
 
 def markdown(evaluation: ImageEvaluation, command: str, plots: Sequence[str]) -> str:

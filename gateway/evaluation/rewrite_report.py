@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.errors import ConfigurationError
 from gateway.evaluation.metrics import Rate
+from gateway.evaluation.report_folder import write_files
 from gateway.evaluation.rewrite import RewriteEvaluation, RewriterFigures, Rewritten
 from gateway.evaluation.text_report import percent, rate
 from policies.decision import Action
@@ -40,13 +40,7 @@ def write_report(evaluation: RewriteEvaluation, folder: Path, command: str) -> l
         "report.json": (json.dumps(view, indent=1, ensure_ascii=False) + "\n").encode(),
         "rewriters.png": bars_png(evaluation),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}: the report can't be written: {error.strerror}") from error
-    return [folder / name for name in files]
+    return write_files(folder, files)
 
 
 def markdown(evaluation: RewriteEvaluation, command: str) -> str:

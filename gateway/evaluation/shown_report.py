@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 from PIL import Image, ImageDraw
 
-from gateway.errors import ConfigurationError
 from gateway.evaluation.asked import KINDS
+from gateway.evaluation.report_folder import write_files
 from gateway.evaluation.shown import CHANCE, Answer, Shown
 from gateway.evaluation.text_report import NOT_MEASURED, markdown_table, rate
 from gateway.evaluation.text_views import rate_view
@@ -42,13 +42,7 @@ def write_report(shown: Shown, folder: Path, command: str) -> list[Path]:
         "report.json": (json.dumps(view, indent=1, ensure_ascii=False) + "\n").encode(),
         GRID: grid_png(shown),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}: the report can't be written: {error.strerror}") from error
-    return [folder / name for name in files]
+    return write_files(folder, files)
 
 
 def table(shown: Shown) -> tuple[list[str], list[Row]]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from gateway.errors import ConfigurationError
 from gateway.evaluation.figures import EvasionFigures, Figures
 from gateway.evaluation.metrics import Ranking, Rate
 from gateway.evaluation.plots import curves_png, evasions_png
+from gateway.evaluation.report_folder import write_files
 from gateway.evaluation.text import Evaluation
 from gateway.evaluation.text_views import evaluation_view
 
@@ -39,13 +39,7 @@ def write_report(evaluation: Evaluation, folder: Path, command: str) -> list[Pat
         "report.json": (json.dumps(view, indent=1, ensure_ascii=False) + "\n").encode(),
         **plots,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}: the report can't be written: {error.strerror}") from error
-    return [folder / name for name in files]
+    return write_files(folder, files)
 
 
 def markdown(evaluation: Evaluation, command: str, plots: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from PIL import Image
 from torch.nn.functional import normalize, pixel_shuffle
 from transformers import AutoModel, AutoTokenizer
 
+from classifiers.onnx_session import open_session
 from gateway.generation.emoji_source import PictureStart
 from gateway.generation.emoji_upscale import upscale
 
@@ -130,12 +131,7 @@ def open_graph(unet: UNet2DConditionModel) -> Any:
     fits = unet.device.type == "cpu" and unet.dtype == torch.float32
     if not fits or not path.is_file() or find_spec("onnxruntime") is None:
         return None
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning starves other workers
-    session = InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = open_session(path, threads=torch.get_num_threads())
     source, config = torch.Generator().manual_seed(0), unet.config
     noisy = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, generator=source)
     text = torch.randn(1, TOKENS + 1, config.cross_attention_dim, generator=source)
@@ -237,11 +233,11 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         sigmas = np.linspace(begin, begin / steps, steps)
         self.scheduler.set_timesteps(sigmas=sigmas.tolist(), device=latents.device)
         self.scheduler.set_begin_index(0)
-        timesteps = self.scheduler.timesteps
+        timesteps, guided = self.scheduler.timesteps, math.ceil(GUIDED * steps)
         with self.progress_bar(total=steps) as bar:
             for index, time in enumerate(timesteps):
                 # What a picture shows is settled early; guiding the rest costs more and adds texture.
-                now = text if index < math.ceil(GUIDED * steps) else text[:count]
+                now = text if index < guided else text[:count]
                 clean = self._predict(latents, time, now, guidance_scale)
                 velocity = (latents - clean) / self.scheduler.sigmas[index]
                 latents = self.scheduler.step(velocity, time, latents, return_dict=False)[0]

@@ -221,8 +221,8 @@ def _constraint(tokens: ChatTokens, tasks: Sequence[EncodedTask], begin: int) ->
                 scores[row] = scores[row] + first.to(scores)
             if task.task.without:
                 said = input_ids[row, begin:].tolist()
-                while tokens.refuses(task, [*said, int(scores[row].argmax())]):
-                    scores[row, scores[row].argmax()] = -torch.inf
+                while tokens.refuses(task, [*said, best := int(scores[row].argmax())]):
+                    scores[row, best] = -torch.inf
         return scores
 
     return mask

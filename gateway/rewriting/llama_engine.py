@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.onnx_session import open_session
 from gateway.errors import ConfigurationError, RewriteFailed
 from gateway.rewriting.chat_engine import EngineSettings
 from gateway.rewriting.chat_tokens import ChatTokens, EncodedTask
@@ -63,16 +64,9 @@ class LlamaEngine:
         Raises:
             ConfigurationError: no graph, no chat template, or a template that drops content.
         """
-        import onnxruntime
-
         folder = weights.folder
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._settings.threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(folder / GRAPH, threads=self._settings.threads)
         except (
             Exception
         ) as error:  # the library raises its own types, all of them direct children of Exception

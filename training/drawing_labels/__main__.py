@@ -22,8 +22,9 @@ from torch import nn
 from torch.nn import functional
 
 from classifiers.weights import write_sums
-from training.drawing_labels import augment
 from training.drawing_labels.net import SIDE, DrawingNet
+from training.drawing_labels.trunk import FINE, halves
+from training.picture_concepts import augment
 from training.picture_concepts.artwork import TEST, TRAINED, VALIDATION, Sprites, collect
 
 VIEWS = {"fluent": 8, "fluent-3d": 3, "noto": 3}
@@ -67,20 +68,21 @@ def views(sprites: torch.Tensor, rng: torch.Generator, plain: bool = False) -> t
     room = (1 - scale)[:, None] + (0.0 if plain else 0.04)
     shift = (torch.rand(count, 2, generator=rng) * 2 - 1) * room
     turn = torch.zeros(count) if plain else torch.randn(count, generator=rng) * 0.04
-    drawn = augment.placed(sprites, scale, turn, shift, torch.ones(count), torch.ones(count))
+    same = torch.ones(count)
+    drawn = augment.placed(sprites, scale, turn, shift, same, same, side=SIDE, fine=FINE)
     if plain:
         return augment.over(torch.ones(count, 3, SIDE, SIDE), drawn) * 2 - 1
     painted = (rand() < 0.4).view(-1, 1, 1, 1)
     drawn = torch.where(painted, augment.tinted(drawn, rng), drawn)
     grounds = torch.where(
-        (rand() < 0.8).view(-1, 1, 1, 1), torch.ones(count, 3, SIDE, SIDE), augment.grounds(count, rng)
+        (rand() < 0.8).view(-1, 1, 1, 1),
+        torch.ones(count, 3, SIDE, SIDE),
+        augment.grounds(count, rng, side=SIDE),
     )
     beside = sprites[torch.randperm(count, generator=rng)]  # a neighbour's edge, as a window of a pair has it
     edge = torch.where((rand() < 0.5)[:, None], torch.tensor([[1.5, 0.0]]), torch.tensor([[0.0, 1.5]]))
     edge = edge * torch.where(rand() < 0.5, 1.0, -1.0)[:, None]
-    other = augment.placed(
-        beside, torch.full((count,), 0.75), turn, edge, torch.ones(count), torch.ones(count)
-    )
+    other = augment.placed(beside, torch.full((count,), 0.75), turn, edge, same, same, side=SIDE, fine=FINE)
     there = ((scale < 0.8) & (rand() < 0.5)).float().view(-1, 1, 1, 1)
     whole = augment.over(augment.over(grounds, other * there), drawn)
     small = functional.interpolate(functional.avg_pool2d(whole, 2), scale_factor=2, mode="bicubic")
@@ -92,7 +94,7 @@ def features(judge: Judge, pixels: torch.Tensor, rng: torch.Generator, plain: bo
     """`judge.maps` of one view of each sprite (uint8)."""
     out = []
     for part in pixels.split(128):
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=_halves()):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=halves()):
             out.append(judge.maps(views(part.float() / 255, rng, plain)).float())
     return torch.cat(out)
 
@@ -164,10 +166,6 @@ def export(judge: Judge, names: list[str], to: Path) -> None:
     onnx.save(model, to / "model.onnx")
     (to / "labels.json").write_text(json.dumps({"labels": names}, indent=0, ensure_ascii=False) + "\n")
     print(write_sums(to))
-
-
-def _halves() -> bool:
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
 
 
 def main() -> None:

@@ -17,14 +17,17 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from training.drawing_labels import augment
 from training.drawing_labels.net import SIDE, DrawingNet
+from training.picture_concepts import augment
 from training.picture_concepts.artwork import TRAINED, Sprites, collect
 from training.picture_concepts.concepts import CONCEPTS, targets
+from training.picture_concepts.train import concept_loss, names_of
 
 BATCH = 64
 SIDES = ((0.5, 32), (0.8, 48), (1.0, SIDE))
 """Up to which part of the artwork's steps pictures have which side: names are learnt small and cheaply."""
+FINE = 2
+"""Pictures of the full side are drawn so many times as large and averaged; smaller ones straight away."""
 RARE = 10.0
 """How much oftener a drawing that shows a concept is taken."""
 
@@ -44,7 +47,7 @@ class Source:
     """Batches of composed pictures with their label, concepts, and what is said of them."""
 
     def __init__(self, sprites: Sprites, styles: tuple[str, ...], seed: int) -> None:
-        self.names = sorted({sprites.labels[row] for row in sprites.rows(*TRAINED)})
+        self.names = names_of(sprites)
         place = {name: index for index, name in enumerate(self.names)}
         rows = [row for row in sprites.rows(*styles) if sprites.labels[row] in place]
         self.pixels = torch.from_numpy(np.ascontiguousarray(sprites.pixels[rows]))
@@ -66,17 +69,18 @@ class Source:
     def batch(self, count: int = BATCH, side: int = SIDE) -> Batch:
         """One thing in two thirds of the pictures, one to three in the others; fewer when small."""
         rng, alone = self.rng, count * 2 // 3
+        drawn_at = {"side": side, "fine": FINE if side == SIDE else 1}
         low, few, many = 22 / side, max(0.3, 16 / side), max(0.7, 26 / side)
-        canvas = augment.grounds(count, rng, side)
+        canvas = augment.grounds(count, rng, side=side)
         first = self.draw(count)
         labels, shares = self.label[first][:, None].repeat(1, 3), torch.tensor([[1.0, 0, 0]]).repeat(count, 1)
         concepts, said = self.concepts[first], self.said[first]
-        single = augment.random_placed(self.sprites(first[:alone], side), low, 1.0, rng, side)
-        several = augment.random_placed(self.sprites(first[alone:], side), few, many, rng, side)
+        single = augment.random_placed(self.sprites(first[:alone], side), low, 1.0, rng, **drawn_at)
+        several = augment.random_placed(self.sprites(first[alone:], side), few, many, rng, **drawn_at)
         for place in (1, 2):  # none to two others below the first
             other = self.draw(count - alone)
             there = torch.rand(count - alone, generator=rng) < (0.6 if side == SIDE else 0.4)
-            drawn = augment.random_placed(self.sprites(other, side), few, many, rng, side)
+            drawn = augment.random_placed(self.sprites(other, side), few, many, rng, **drawn_at)
             drawn = augment.tinted(drawn, rng)
             drawn = drawn * there.view(-1, 1, 1, 1)
             labels[alone:, place], shares[alone:, place] = self.label[other], 0.5 * there
@@ -93,6 +97,12 @@ class Source:
         return Batch(augment.softened(canvas, rng), labels, shares, concepts, said)
 
 
+def halves() -> bool:
+    """Whether the processor multiplies bf16 itself; there is no public question for either way."""
+    cpu = torch.cpu
+    return cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported()  # noqa: SLF001
+
+
 def name_loss(logits: torch.Tensor, labels: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     """Cross entropy against the shares of up to three names, smoothed by .1; rows without are skipped."""
     logp = logits.log_softmax(1)
@@ -101,19 +111,7 @@ def name_loss(logits: torch.Tensor, labels: torch.Tensor, shares: torch.Tensor) 
     return -each.sum() / named.sum()
 
 
-def concept_loss(logits: torch.Tensor, wanted: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
-    """Binary cross entropy where something is said; positives count three times."""
-    each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    return (each * said * (1 + 2 * wanted)).sum() / said.sum()
-
-
-def train(
-    sprites: Sprites,
-    *,
-    steps: int,
-    seed: int,
-    to: Path,
-) -> None:
+def train(sprites: Sprites, *, steps: int, seed: int, to: Path) -> None:
     """Writes the weights to `to` (safetensors) with the label names beside them."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -123,18 +121,16 @@ def train(
     peak = 2.5e-3
     optimiser = torch.optim.AdamW(net.parameters(), lr=peak, weight_decay=0.05, fused=True)
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps, pct_start=0.1)
-    cpu = torch.cpu  # there is no public question for either
-    amp = cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    amp = halves()
     began = time.process_time()
     for step in range(steps):
         side = next(each for until, each in SIDES if step < until * steps)
         made = source.batch(side=side)
-        pictures, concepts, said = made.pictures, made.concepts, made.said
         with torch.autocast("cpu", torch.bfloat16, enabled=amp):
-            names, seen = net(pictures.to(memory_format=torch.channels_last))
+            names, seen = net(made.pictures.to(memory_format=torch.channels_last))
         names, seen = names.float(), seen.float()
-        loss_names = name_loss(names[: len(made.labels)], made.labels, made.shares)
-        loss_seen = concept_loss(seen, concepts, said)
+        loss_names = name_loss(names, made.labels, made.shares)
+        loss_seen = concept_loss(seen, made.concepts, made.said)
         optimiser.zero_grad()
         (loss_names + 3 * loss_seen).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)

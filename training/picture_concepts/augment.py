@@ -1,4 +1,4 @@
-"""From sprites to training pictures: B x 3 x 128 x 128 in [-1, 1], one to three things each.
+"""From sprites to training pictures: B x 3 x side x side in [-1, 1], one to three things each.
 
 Placed, turned, mirrored, tinted, on flat or shaded grounds, softened as an enlarged small drawing is. Works
 on tensors alone; the random numbers are the generator's.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from training.picture_concepts.net import SIDE
-
 
 def placed(
     sprites: torch.Tensor,
@@ -19,18 +17,27 @@ def placed(
     shift: torch.Tensor,
     mirror: torch.Tensor,
     aspect: torch.Tensor,
+    *,
+    side: int,
+    fine: int = 1,
 ) -> torch.Tensor:
-    """B x 4 x h x w premultiplied -> B x 4 x 128 x 128 at `scale` of the side, turned (radians), shifted."""
+    """B x 4 x h x w premultiplied -> B x 4 x side x side at `scale` of the side, turned (radians), shifted.
+
+    Drawn `fine` times as large and averaged; 1 is cheaper.
+    """
     cos, sin = torch.cos(turn) / scale, torch.sin(turn) / scale
     theta = torch.zeros(len(sprites), 2, 3)
     theta[:, 0, 0], theta[:, 0, 1] = cos * mirror * aspect, sin * mirror
     theta[:, 1, 0], theta[:, 1, 1] = -sin, cos / aspect
     theta[:, :, 2] = -(theta[:, :, :2] @ shift.unsqueeze(-1)).squeeze(-1)
-    grid = functional.affine_grid(theta, [len(sprites), 4, SIDE, SIDE], align_corners=False)
-    return functional.grid_sample(sprites, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    grid = functional.affine_grid(theta, [len(sprites), 4, side * fine, side * fine], align_corners=False)
+    drawn = functional.grid_sample(sprites, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return functional.avg_pool2d(drawn, fine) if fine > 1 else drawn
 
 
-def random_placed(sprites: torch.Tensor, low: float, high: float, rng: torch.Generator) -> torch.Tensor:
+def random_placed(
+    sprites: torch.Tensor, low: float, high: float, rng: torch.Generator, *, side: int, fine: int = 1
+) -> torch.Tensor:
     """Each sprite at a random size in [low, high] of the side, wholly inside where that is possible."""
     count = len(sprites)
     scale = low + (high - low) * torch.rand(count, generator=rng)
@@ -39,19 +46,19 @@ def random_placed(sprites: torch.Tensor, low: float, high: float, rng: torch.Gen
     turn = torch.randn(count, generator=rng) * 0.22
     mirror = (torch.rand(count, generator=rng) < 0.5).float() * 2 - 1
     aspect = torch.exp(torch.randn(count, generator=rng) * 0.08)
-    return placed(sprites, scale, turn, shift, mirror, aspect)
+    return placed(sprites, scale, turn, shift, mirror, aspect, side=side, fine=fine)
 
 
-def grounds(count: int, rng: torch.Generator) -> torch.Tensor:
-    """Backgrounds B x 3 x 128 x 128: white, flat, or a gradient of two colours."""
+def grounds(count: int, rng: torch.Generator, *, side: int) -> torch.Tensor:
+    """Backgrounds B x 3 x side x side: white, flat, or a gradient of two colours."""
     first, second = torch.rand(2, count, 3, 1, 1, generator=rng)
     kind = torch.rand(count, 1, 1, 1, generator=rng)
-    ramp = torch.linspace(0, 1, SIDE).view(1, 1, SIDE, 1).expand(count, 3, SIDE, SIDE)
+    ramp = torch.linspace(0, 1, side).view(1, 1, side, 1).expand(count, 3, side, side)
     across = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5).float()
     ramp = across * ramp.transpose(2, 3) + (1 - across) * ramp
     shaded = first * ramp + second * (1 - ramp)
-    flat = first.expand(-1, -1, SIDE, SIDE)
-    white = torch.ones(count, 3, SIDE, SIDE)
+    flat = first.expand(-1, -1, side, side)
+    white = torch.ones(count, 3, side, side)
     return torch.where(kind < 0.45, white, torch.where(kind < 0.75, flat, shaded))
 
 
@@ -82,9 +89,10 @@ def tinted(drawn: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
 
 def softened(pictures: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """Half of the pictures as if drawn smaller and enlarged, or with faint noise and other contrast."""
-    small = int(torch.randint(18, SIDE - 4, (1,), generator=rng))
+    side = pictures.shape[-1]
+    small = int(torch.randint(18, max(side - 4, 24), (1,), generator=rng))
     soft = functional.interpolate(pictures, small, mode="bilinear", antialias=True, align_corners=False)
-    soft = functional.interpolate(soft, SIDE, mode="bicubic", align_corners=False)
+    soft = functional.interpolate(soft, side, mode="bicubic", align_corners=False)
     pick = (torch.rand(len(pictures), 1, 1, 1, generator=rng) < 0.4).float()
     out = pick * soft + (1 - pick) * pictures
     out = out + torch.randn(out.shape, generator=rng) * 0.04 * torch.rand(len(out), 1, 1, 1, generator=rng)

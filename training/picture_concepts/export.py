@@ -66,26 +66,15 @@ class _Concepts(nn.Module):
 
 def export(early: Early, late: Late, slope: list[float], offset: list[float], to: Path) -> None:
     """Write the concepts' graph."""
-    early, late = _copies(early, late)
-    example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    _write(_Concepts(early, late, slope, offset), example, "pixels", "scores", to)
-
-
-def _copies(early: Early, late: Late) -> tuple[Early, Late]:
-    both = copy.deepcopy(early).eval(), copy.deepcopy(late).eval()
-    for each in both:
-        folded(each)
-    return both
-
-
-def _write(module: nn.Module, example: torch.Tensor, taken: str, given: str, to: Path) -> None:
+    whole = _Concepts(copy.deepcopy(early), copy.deepcopy(late), slope, offset).eval()
+    folded(whole)
     torch.onnx.export(
-        module.eval(),
-        (example,),
+        whole,
+        (torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),),
         str(to),
-        input_names=[taken],
-        output_names=[given],
-        dynamic_axes={taken: {0: "n"}, given: {0: "n"}},
+        input_names=["pixels"],
+        output_names=["scores"],
+        dynamic_axes={"pixels": {0: "n"}, "scores": {0: "n"}},
         opset_version=18,
         dynamo=False,
         do_constant_folding=False,

@@ -39,10 +39,10 @@ def views(
         torch.ones(count),
         torch.ones(count),
     ]
-    out = [augment.over(torch.ones(count, 3, SIDE, SIDE), augment.placed(pixels, *plain)) * 2 - 1]
+    out = [augment.over(torch.ones(count, 3, SIDE, SIDE), augment.placed(pixels, *plain, side=SIDE)) * 2 - 1]
     for _ in range(VIEWS - 1):
-        drawn = augment.random_placed(pixels, 0.5, 1.0, rng)
-        out.append(augment.softened(augment.over(augment.grounds(count, rng), drawn), rng))
+        drawn = augment.random_placed(pixels, 0.5, 1.0, rng, side=SIDE)
+        out.append(augment.softened(augment.over(augment.grounds(count, rng, side=SIDE), drawn), rng))
     labels = [sprites.labels[row] for row in rows] * VIEWS
     told = np.array([targets(label) for label in labels])
     return torch.cat(out), told[:, 0], told[:, 1], labels

@@ -19,7 +19,7 @@ from torch.nn import functional
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import TRAINED, Sprites
 from training.picture_concepts.concepts import CONCEPTS, targets
-from training.picture_concepts.net import Early, Late, parts
+from training.picture_concepts.net import SIDE, Early, Late, parts
 
 BATCH = 96
 AGAIN = 8
@@ -64,16 +64,16 @@ def artwork(sprites: Sprites, early: Early, seed: int) -> Learnt:
     found: list[Learnt] = []
 
     def placed(some: torch.Tensor, low: float, high: float, canvas: torch.Tensor) -> torch.Tensor:
-        drawn = augment.random_placed(pixels[some].float() / 255, low, high, rng)
+        drawn = augment.random_placed(pixels[some].float() / 255, low, high, rng, side=SIDE)
         return augment.over(canvas, augment.tinted(drawn, rng))
 
     positive = torch.nonzero(concepts.amax(1) > 0)[:, 0]
     for some in torch.cat([torch.arange(len(label)), positive.repeat(AGAIN)]).split(64):
-        canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng))
+        canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng, side=SIDE))
         kept = passed(early, augment.softened(canvas, rng))
         found.append(Learnt(kept, label[some], concepts[some], torch.maximum(said[some], concepts[some])))
     for _ in range(SEVERAL // 64):
-        canvas = augment.grounds(64, rng)
+        canvas = augment.grounds(64, rng, side=SIDE)
         shown, spoken = torch.zeros(64, len(CONCEPTS)), torch.ones(64, len(CONCEPTS))
         for _ in range(2):
             some = torch.multinomial(weight, 64, replacement=True, generator=rng)
