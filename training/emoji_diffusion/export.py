@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
 from training.emoji_diffusion.graph import write_graph
 from training.emoji_diffusion.model import build_unet
+from training.emoji_diffusion.quantise import write_int8_graph
 
 
 def export(work: Path, folder: Path) -> int:
@@ -28,10 +29,16 @@ def export(work: Path, folder: Path) -> int:
     write_graph(EmojiDiffusionPipeline.from_pretrained(folder).unet, folder / "unet")
     weights = "unet/diffusion_pytorch_model.safetensors"
     (folder / weights).chmod(0o644)
+    write_int8_graph(folder)
+    write_sums(folder)
+    return int(state["progress"][0])
+
+
+def write_sums(folder: Path) -> None:
+    """SHA256SUMS of the weights, graphs and configurations in `folder`."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".safetensors", ".onnx", ".json"})
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}" for path in files]
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
-    return int(state["progress"][0])
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 import onnx
 import torch
 from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file
 
-from gateway.generation.emoji_pipeline import GRAPH_FILE, TOKENS
-
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+from gateway.generation.emoji_graph import FLOAT_GRAPH, WEIGHTS_FILE
+from gateway.generation.emoji_pipeline import TOKENS
 
 
 class _Positional(torch.nn.Module):
@@ -30,7 +30,7 @@ class _Positional(torch.nn.Module):
 
 
 def write_graph(unet: UNet2DConditionModel, folder: Path) -> None:
-    """Writes GRAPH_FILE beside the saved weights in `folder`; `unet` is the same network in float32."""
+    """Writes FLOAT_GRAPH beside the saved weights in `folder`; `unet` is the same network in float32."""
     config, whole = unet.config, io.BytesIO()
     example = (
         torch.randn(2, config.in_channels, config.sample_size, config.sample_size),
@@ -51,33 +51,43 @@ def write_graph(unet: UNet2DConditionModel, folder: Path) -> None:
     )
     model = onnx.load_from_string(whole.getvalue())
     _point_outside(model, folder / WEIGHTS_FILE)
-    (folder / GRAPH_FILE).write_bytes(model.SerializeToString())
+    (folder / FLOAT_GRAPH).write_bytes(model.SerializeToString())
 
 
-def _point_outside(model: onnx.ModelProto, weights: Path) -> None:
+def outside(weights: Path, names: list[str]) -> list[onnx.TensorProto]:
+    """Half-precision initialisers whose numbers stay in the safetensors file `weights`, called as there."""
     with weights.open("rb") as file:
         length = struct.unpack("<Q", file.read(8))[0]
         header = json.loads(file.read(length))
-    casts, renamed = [], {}
-    for tensor in model.graph.initializer:
-        entry = header.get(tensor.name.removeprefix("unet."))
-        if entry is None:
-            continue
-        if entry["dtype"] != "F16" or entry["shape"] != list(tensor.dims):
-            raise ValueError(f"{tensor.name} is not the {weights.name}'s tensor: {entry}")
+    tensors = []
+    for name in names:
+        entry = header[name]
+        if entry["dtype"] != "F16":
+            raise ValueError(f"{name} in {weights.name} is {entry['dtype']}, not F16")
         begin, end = entry["data_offsets"]
-        tensor.ClearField("raw_data")
-        tensor.data_type = onnx.TensorProto.FLOAT16
-        tensor.data_location = onnx.TensorProto.EXTERNAL
         place = {"location": weights.name, "offset": str(8 + length + begin), "length": str(end - begin)}
-        tensor.external_data.extend(onnx.StringStringEntryProto(key=k, value=v) for k, v in place.items())
-        renamed[tensor.name] = f"{tensor.name}.float"
-        casts.append(
-            onnx.helper.make_node("Cast", [tensor.name], [renamed[tensor.name]], to=onnx.TensorProto.FLOAT)
+        tensors.append(
+            onnx.TensorProto(
+                name=name,
+                data_type=onnx.TensorProto.FLOAT16,
+                dims=entry["shape"],
+                data_location=onnx.TensorProto.EXTERNAL,
+                external_data=[onnx.StringStringEntryProto(key=k, value=v) for k, v in place.items()],
+            )
         )
-    for node in model.graph.node:
-        for index, name in enumerate(node.input):
-            node.input[index] = renamed.get(name, name)
+    return tensors
+
+
+def _point_outside(model: onnx.ModelProto, weights: Path) -> None:
+    stored, kept, casts = set(load_file(weights)), [], []
+    for tensor in model.graph.initializer:
+        name = tensor.name.removeprefix("unet.")
+        if name not in stored:
+            kept.append(tensor)
+            continue
+        casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
-    model.graph.ClearField("node")
-    model.graph.node.extend(nodes)
+    tensors = [*kept, *outside(weights, [cast.input[0] for cast in casts])]
+    for field, filled in (("initializer", tensors), ("node", nodes)):
+        model.graph.ClearField(field)
+        getattr(model.graph, field).extend(filled)

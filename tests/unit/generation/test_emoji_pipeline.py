@@ -12,7 +12,8 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from PIL import Image
 
-from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline, open_graph
+from gateway.generation.emoji_graph import INT8_GRAPH, open_graph
+from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
 from gateway.generation.emoji_upscale import upscale
 
 WIDTH = 16
@@ -226,11 +227,50 @@ def test_without_a_graph_torch_draws(pipe: EmojiDiffusionPipeline) -> None:
     assert open_graph(pipe.unet) is None
 
 
+def test_guidance_is_measured_in_every_second_step(
+    pipe: EmojiDiffusionPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of sixteen steps the first twelve are guided, and six of those ask the network twice."""
+    asked: list[int] = []
+    answer = pipe._predict
+
+    def counted(latents: torch.Tensor, time: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        asked.append(len(text))
+        return answer(latents, time, text)
+
+    monkeypatch.setattr(pipe, "_predict", counted)
+    _draw(pipe, num_inference_steps=16)
+    assert asked == [2, 1] * 6 + [1] * 4
+
+
+NEEDS_VNNI = pytest.mark.skipif(
+    not torch.cpu._is_vnni_supported(),  # there is no public question
+    reason="int8 products are for processors with VNNI",
+)
+
+
 @pytest.mark.models
-def test_shipped_graph_matches_the_shipped_network() -> None:
-    """The shipped ONNX graph gives the shipped network's answers, and changed weights are noticed."""
+@pytest.mark.parametrize("int8", [pytest.param(True, marks=NEEDS_VNNI), False])
+def test_shipped_graph_matches_the_shipped_network(int8: bool) -> None:
+    """A shipped ONNX graph gives the shipped network's answers, and changed weights are noticed."""
     unet = UNet2DConditionModel.from_pretrained(SHIPPED / "unet", local_files_only=True)
-    assert open_graph(unet) is not None
+    session = open_graph(unet, int8=int8)
+    assert (INT8_GRAPH in session._model_path) == int8
     with torch.no_grad():
-        unet.conv_out.bias += 1
-    assert open_graph(unet) is None
+        unet.mid_block.resnets[0].conv1.weight[0, 0, 0, 0] += 1e-3
+    assert open_graph(unet, int8=int8) is None
+
+
+@pytest.mark.models
+@NEEDS_VNNI
+def test_int8_draws_nearly_the_float_picture() -> None:
+    """Rounding moves a picture a little, and each way of drawing gives its own bytes again."""
+    drawn = {}
+    for int8 in (True, False):
+        pipe = EmojiDiffusionPipeline.from_pretrained(SHIPPED, local_files_only=True)
+        pipe.set_progress_bar_config(disable=True)
+        pipe.int8 = int8
+        first, again = (_draw(pipe, "a red apple", num_inference_steps=8) for _ in range(2))
+        assert np.array_equal(first, again)
+        drawn[int8] = first
+    assert 0 < np.abs(drawn[True] - drawn[False]).mean() < 0.03
