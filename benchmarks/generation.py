@@ -1,6 +1,6 @@
 """What pictures cost on one thread: one answer, four at once, and the best batch for each size.
 
-    OMP_NUM_THREADS=1 python benchmarks/generation.py [--rounds 5] [--sizes 512x512] [--model FOLDER]
+    OMP_NUM_THREADS=1 python benchmarks/generation.py [--rounds 5] [--sizes 512x512] [--float32]
 
 CPU time of the process for whole answers as the gateway makes them: text, steps, enlargement, checks, PNG and
 base64. The shapes of a call take turns, the median of the rounds is told. `--model` takes any diffusers
@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, default=None, help="absent: the model's default")
     parser.add_argument("--largest", type=int, default=8, help="largest batch of the profile")
+    parser.add_argument("--float32", action="store_true", help="the embedded model without int8 products")
     parser.add_argument("--wall", action="store_true", help="wall time instead of CPU time")
     args = parser.parse_args()
     clock = time.perf_counter if args.wall else time.process_time
@@ -54,6 +55,8 @@ def main() -> None:
         generator = DiffusersGenerator.from_options("measured", options | {"model": args.model})
     painter, settings = generator._painter, generator._options
     painter.load()
+    if args.float32:
+        painter.loaded.pipe.int8 = False
     for size in args.sizes.split(","):
         shape = (*parse_size(size), args.steps or settings.default_steps)
         measure(painter, size, shape, args, clock)
