@@ -7,14 +7,18 @@ the coverage then says that nothing was inspected.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from classifiers.protocol import Pixels
 from gateway.concurrency import all_or_none
 from gateway.image_stage import JudgedPicture
 from gateway.imaging.blur import blur
-from gateway.imaging.encode import encode_off_loop
+from gateway.imaging.encode import encode
+from gateway.imaging.perceptual import perceptual_hash
+from gateway.imaging.workers import shared_workers
 from gateway.outcomes import (
     Blocked,
     Coverage,
@@ -57,6 +61,7 @@ class Ready:
                 hashlib.sha256(image.content).hexdigest(),
                 len(image.content),
                 f"image/{image.format.value}",
+                image.likeness,
             )
             for image in self.images
         )
@@ -93,7 +98,7 @@ async def prepare(request: ImageRequest, judged: Sequence[JudgedPicture], covera
 
 
 async def _one(request: ImageRequest, place: JudgedPicture) -> DeliveredImage | WithheldImage:
-    decision, pixels = place.decision, place.pixels
+    decision, pixels, likeness = place.decision, place.pixels, None
     if decision is not None and decision.action not in (Action.ALLOW, Action.REDACT):
         return _withheld(place, decision)
     if pixels is None:  # the stage is skipped, and the upstream's bytes are what was asked for
@@ -103,7 +108,7 @@ async def _one(request: ImageRequest, place: JudgedPicture) -> DeliveredImage | 
     else:
         if decision is not None and decision.action is Action.REDACT:
             pixels = blur(pixels)
-        content = await encode_off_loop(pixels, request.output_format, request.output_compression)
+        content, likeness = await shared_workers().run(functools.partial(_finished, pixels, request))
     return DeliveredImage(
         place.index,
         content,
@@ -113,7 +118,12 @@ async def _one(request: ImageRequest, place: JudgedPicture) -> DeliveredImage | 
         place.seed,
         decision,
         place.attempts,
+        likeness,
     )
+
+
+def _finished(pixels: Pixels, request: ImageRequest) -> tuple[bytes, str]:
+    return encode(pixels, request.output_format, request.output_compression), perceptual_hash(pixels)
 
 
 def _withheld(place: JudgedPicture, decision: Decision) -> WithheldImage:

@@ -16,7 +16,8 @@ class DeliveredImage:
     """One picture that may leave: its place among the n asked for, its bytes, seed and decision.
 
     `decision` is None only when the policy skips the image stage, with a written reason: never judged.
-    `regenerations` counts how often it was drawn anew before it could leave.
+    `regenerations` counts how often it was drawn anew before it could leave. `likeness` is the perceptual
+    hash of its pixels (16 hex digits), None where nobody decoded them.
     """
 
     index: int
@@ -27,6 +28,7 @@ class DeliveredImage:
     seed: int
     decision: Decision | None
     regenerations: int = 0
+    likeness: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,12 +52,26 @@ class SilentObserver:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredBytes:
-    """What left for one picture: its place, sha256 of the bytes (hex), their count and MIME type."""
+    """What left for one picture: its place, sha256 of the bytes (hex), their count and MIME type.
+
+    `likeness` is its perceptual hash: it finds the picture again after re-encoding or scaling.
+    """
 
     index: int
     sha256: str
     size_bytes: int
     mime: str
+    likeness: str | None = None
+
+    def as_json(self) -> dict[str, Json]:
+        """As it stands in a record."""
+        told: dict[str, Json] = {
+            "bytes": self.size_bytes,
+            "index": self.index,
+            "mime": self.mime,
+            "sha256": self.sha256,
+        }
+        return told if self.likeness is None else {**told, "perceptual_hash": self.likeness}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +207,7 @@ class Trail:
                 "uncovered": list(self.coverage.uncovered),
             },
             "latency_us": latency_us,
-            "out": [
-                {"bytes": o.size_bytes, "index": o.index, "mime": o.mime, "sha256": o.sha256} for o in out
-            ],
+            "out": [each.as_json() for each in out],
             "outcome": outcome,
             "records": list(self._ids),
         }

@@ -16,6 +16,7 @@ from support.gateway import POLICY, Looks, Painting, Rewriting, Words, all_value
 
 from classifiers.taxonomy import PICTURED_CATEGORIES
 from gateway.imaging.encode import encode
+from gateway.imaging.perceptual import perceptual_hash
 from gateway.outcomes import PartialImage
 from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture
 from gateway.requests import Caller, ImageRequest, OutputFormat
@@ -45,7 +46,9 @@ async def test_an_allowed_prompt_is_judged_drawn_judged_and_delivered(tmp_path: 
     assert _stages(trail) == ["prompt", "generate", "image", "outcome"]
     assert trail[-1]["records"] == [record["id"] for record in trail[:-1]]
     assert (trail[-1]["images"]["inspected"], trail[-1]["images"]["total"]) == (1, 1)
-    assert trail[-1]["out"][0]["mime"] == "image/png"
+    out = trail[-1]["out"][0]
+    assert out["mime"] == "image/png"
+    assert out["perceptual_hash"] == perceptual_hash(_pixels(answer.json()["data"][0]["b64_json"]))
 
 
 async def test_no_prompt_is_public(tmp_path: Path) -> None:
