@@ -15,7 +15,7 @@ from classifiers.protocol import Pixels
 
 _SIDE: Final = 8
 _ENOUGH: Final = 128
-"""Of more rows and columns than this an even choice is looked at: a cell is the mean of many pixels anyway."""
+"""Of more rows and columns than this an even choice is looked at: a cell is the mean of many anyway."""
 
 
 def perceptual_hash(pixels: Pixels) -> str:
