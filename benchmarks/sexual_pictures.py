@@ -4,8 +4,8 @@
 
 `icons.json` is npm @iconify-json/noto's (400 of its icons, rendered with resvg-py, the extra `training`);
 FOLDER holds pictures such as scikit-image's `skimage/data`; --generated draws by the embedded model from
-harmless prompts. Prints, per set, how many `default` does not allow and each classifier's highest scores;
-then CPU per 512 px picture on one thread.
+harmless prompts. Prints, per set, how many `default` does not allow, for sexual content and for anything, and
+each classifier's highest scores; then CPU per 512 px picture on one thread.
 """
 
 from __future__ import annotations
@@ -115,16 +115,18 @@ def main() -> None:
         "generated": generated(options.generated),
     }
     for label, pictures in sets.items():
-        count, acted, scores = 0, 0, {}
+        count, sexual, acted, scores = 0, 0, 0, {}
         for pixels in pictures:
             signals = tuple(s for each in planned for s in each.classify([pixels])[0])
             decision = policy.decide(Stage.IMAGE, Findings(signals, (), names), "d")
+            stopping = [hit for hit in decision.rules if hit.action is not Action.ALLOW]
             count, acted = count + 1, acted + (decision.action is not Action.ALLOW)
+            sexual += any(hit.category.startswith("sexual") for hit in stopping)
             for signal in signals:
                 scores.setdefault((signal.classifier, signal.category), []).append(signal.score)
         if not count:
             continue
-        print(f"{label}: {count} pictures, {acted} not allowed")
+        print(f"{label}: {count} pictures, {sexual} not allowed for sexual content, {acted} for anything")
         for (name, category), found in scores.items():
             top = sorted(found, reverse=True)[:3]
             print(f"  {name:16} {category:18} highest {', '.join(f'{score:.3f}' for score in top)}")
