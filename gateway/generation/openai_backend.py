@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ import aiohttp
 import orjson
 
 from gateway.adapter_options import parse_options
-from gateway.errors import ConfigurationError, GenerationFailed, StageTimeout
+from gateway.errors import GenerationFailed, StageTimeout
 from gateway.generation.checks import check_request
 from gateway.generation.diffusers_options import parse_size
 from gateway.generation.openai_options import OpenAIOptions, Parameter
@@ -33,8 +32,8 @@ from gateway.ports import (
     ModelIdentity,
     Picture,
 )
+from gateway.upstream import connections, key_in_variable, read_bounded
 
-_CHUNK_BYTES: Final = 1 << 16
 _ERROR_BODY_BYTES: Final = 1 << 16
 
 
@@ -79,16 +78,9 @@ class OpenAIGenerator:
         if self._session is not None:
             return
         if self._options.api_key_env is not None:
-            key = os.environ.get(self._options.api_key_env, "").strip()
-            if not key:
-                raise ConfigurationError(
-                    f"generator {self._card.name!r}: set the environment variable {self._options.api_key_env}"
-                )
+            key = key_in_variable(self._options.api_key_env, f"generator {self._card.name!r}")
             self._headers["Authorization"] = f"Bearer {key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._options.max_connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = connections(self._options.max_connections)
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationEvent]:
         """Yield the pictures; see `ImageGenerator.generate`.
@@ -186,7 +178,7 @@ class OpenAIGenerator:
                 method, url, timeout=timeout, allow_redirects=False, **options
             ) as response:
                 most = self._options.max_response_bytes
-                body = await _read(response, most if response.status == 200 else _ERROR_BODY_BYTES)
+                body = await read_bounded(response, most if response.status == 200 else _ERROR_BODY_BYTES)
                 if response.status != 200:
                     raise failure(response.status, response.headers, body)
                 if len(body) > most:
@@ -200,14 +192,3 @@ class OpenAIGenerator:
 def _idempotency_key(request_id: str, start: int, body: bytes) -> str:
     """The same call has the same key; a request id alone is the client's choice, and may be another's."""
     return hashlib.sha256(b"%s\0%d\0%s" % (request_id.encode(), start, body)).hexdigest()[:32]
-
-
-async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """Return the body, or at least `most` + 1 bytes of a longer one."""
-    chunks, size = [], 0
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            break
-    return b"".join(chunks)

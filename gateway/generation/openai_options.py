@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.generation.diffusers_options import Size
+from gateway.upstream import checked_base_url
 
 Parameter = Literal["seed", "steps", "negative_prompt", "guidance_scale", "quality", "background", "style"]
 
@@ -54,12 +54,7 @@ class OpenAIOptions(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, base_url: str) -> str:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http(s) URL, e.g. https://api.openai.com/v1")
-        if parts.username or parts.password:
-            raise ValueError("must hold no credentials; name the key's variable with api_key_env")
-        return base_url.rstrip("/")
+        return checked_base_url(base_url, "api_key_env")
 
     @model_validator(mode="after")
     def _check_together(self) -> OpenAIOptions:

@@ -8,7 +8,6 @@ one of our errors: its words are never passed on, its redirects never followed, 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,8 +19,8 @@ from gateway.errors import ConfigurationError, GatewayError, Overloaded, Rewrite
 from gateway.ports import ModelIdentity, RewriteMode, RewriteRequest
 from gateway.rewriting.form import one_line, refuse_echo
 from gateway.rewriting.openai_chat_options import OpenAIChatOptions
+from gateway.upstream import connections, key_in_variable, read_bounded
 
-_CHUNK_BYTES: Final = 1 << 14
 _RETRY_AFTER_S: Final = 2.0
 
 SYSTEM: Final = (
@@ -92,10 +91,7 @@ class OpenAIChatRewriter:
         key = self._key()
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._options.max_connections),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._session = connections(self._options.max_connections)
 
     async def close(self) -> None:
         """Close the connections; idempotent."""
@@ -157,19 +153,18 @@ class OpenAIChatRewriter:
             ) as response:
                 if response.status != 200:
                     raise _failure(response.status)
-                return await _read(response, self._options.max_response_bytes)
+                most = self._options.max_response_bytes
+                answer = await read_bounded(response, most)
+                if len(answer) > most:
+                    raise RewriteFailed(f"the chat server answered with more than {most} bytes")
+                return answer
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError: the connection's own limit, not the request's.
             raise RewriteFailed(f"the chat server can't be reached ({type(error).__name__})") from error
 
     def _key(self) -> str | None:
         if self._options.api_key_env is not None:
-            key = os.environ.get(self._options.api_key_env, "").strip()
-            if not key:
-                raise ConfigurationError(
-                    f"rewriter {self._name!r}: set the environment variable {self._options.api_key_env}"
-                )
-            return key
+            return key_in_variable(self._options.api_key_env, f"rewriter {self._name!r}")
         if self._options.api_key_file is not None:
             try:
                 key = self._options.api_key_file.read_text("utf-8").strip()
@@ -181,16 +176,6 @@ class OpenAIChatRewriter:
                 raise ConfigurationError(f"rewriter {self._name!r}: api_key_file holds no key on one line")
             return key
         return None
-
-
-async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > most:
-            raise RewriteFailed(f"the chat server answered with more than {most} bytes")
-    return b"".join(chunks)
 
 
 def _failure(status: int) -> GatewayError:

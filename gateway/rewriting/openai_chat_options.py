@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from gateway.upstream import checked_base_url
 
 
 class OpenAIChatOptions(BaseModel):
@@ -41,12 +42,7 @@ class OpenAIChatOptions(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, base_url: str) -> str:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("must be an http(s) URL, e.g. https://api.openai.com/v1")
-        if parts.username or parts.password:
-            raise ValueError("must hold no credentials; name the key's place: api_key_env or api_key_file")
-        return base_url.rstrip("/")
+        return checked_base_url(base_url, "api_key_env or api_key_file")
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
