@@ -59,7 +59,8 @@ def run_graph(session: Any, noisy: torch.Tensor, time: torch.Tensor, text: torch
 
 
 def _candidates(folder: Path, int8: bool) -> Iterator[Path]:
-    if int8 and torch.cpu._is_vnni_supported():  # noqa: SLF001  # there is no public question
+    has_vnni = getattr(torch.cpu, "_is_vnni_supported", None)  # there is no public question
+    if int8 and has_vnni is not None and has_vnni():
         yield folder / INT8_GRAPH
     yield folder / FLOAT_GRAPH
 
