@@ -10,16 +10,11 @@ Blind spots: small objects, text inside pictures (it believes what is written), 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
-from classifiers.image.hub import hub_card, image_processor, resolve_hub
-from classifiers.image.pixels import pictures_of
+from classifiers.image.hub import image_processor, resolve_hub
+from classifiers.image.hub_classifier import HubImageClassifier
 from classifiers.image.zero_shot import ZeroShotOptions
-from classifiers.options import parse_options
-from classifiers.protocol import ClassifierCard, Pixels
 from classifiers.signals import Signal
 
 KIND: Final = "clip"
@@ -29,54 +24,27 @@ class ClipOptions(ZeroShotOptions):
     """What an operator may set: the model's place, `concepts` and `benign`."""
 
 
-class ClipClassifier:
+class ClipClassifier(HubImageClassifier[ClipOptions]):
     """A `CLIPModel` as a zero-shot classifier."""
 
+    kind = KIND
+    options_class = ClipOptions
+
     def __init__(self, name: str, options: ClipOptions) -> None:
-        self._options = options
-        self._resolved = resolve_hub(name, options)
-        self._model: Any = None
-        self._processor: Any = None
-        self._text: Any = None  # prompts × width, unit length; the benign ones first
-        self._spans = options.spans()
-        self._card = hub_card(
+        super().__init__(
             name,
-            KIND,
             options,
-            self._resolved,
+            resolve_hub(name, options),
             categories=options.concepts,
             description=f"Zero-shot comparison with descriptions by {options.model_name}.",
         )
-
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> ClipClassifier:
-        """Make one from settings.
-
-        Raises:
-            ClassifierConfigError: an unknown option, an unpinned hub id, an unknown category, an empty list.
-        """
-        return cls(name, parse_options(ClipOptions, name, KIND, options))
-
-    @property
-    def card(self) -> ClassifierCard:
-        """Who this is."""
-        return self._card
-
-    def warmup(self) -> None:
-        """Load, embed the descriptions, run once on a grey square."""
-        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
-
-    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
-        """Return one signal per category for each picture (H × W × 3 uint8), in order."""
-        if not batch:
-            return []
-        if self._model is None:
-            self._load()
-        return [self._signals(row) for row in self._infer(self._prepare(batch))]
+        self._text: Any = None  # prompts × width, unit length; the benign ones first
+        self._spans = options.spans()
 
     def close(self) -> None:
-        """Drop the model."""
-        self._model = self._processor = self._text = None
+        """Drop the model and the descriptions' features."""
+        super().close()
+        self._text = None
 
     def _load(self) -> None:
         import torch
@@ -98,10 +66,6 @@ class ClipClassifier:
             features = model.get_text_features(**tokens.to(self._options.device)).pooler_output
             self._text = torch.nn.functional.normalize(features.float(), dim=-1)
         self._model = model
-
-    def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        tensors = self._processor(images=pictures_of(batch), return_tensors="pt")["pixel_values"]
-        return tensors.to(self._options.device, self._model.dtype)
 
     def _infer(self, tensors: Any) -> Any:
         """Return pictures × prompts, the scaled similarities (logits), on the CPU."""

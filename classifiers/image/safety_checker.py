@@ -16,16 +16,13 @@ Blind spots: violence, gore and every other harm; drawings; crops that keep the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from classifiers.image.hub import HubOptions, hub_card, image_processor, resolve_hub
-from classifiers.image.pixels import pictures_of
-from classifiers.options import parse_options
-from classifiers.protocol import ClassifierCard, Pixels
+from classifiers.image.hub import HubOptions, image_processor, resolve_hub
+from classifiers.image.hub_classifier import HubImageClassifier
 from classifiers.signals import Signal
 
 KIND: Final = "safety-checker"
@@ -48,53 +45,21 @@ class SafetyCheckerOptions(HubOptions):
     signals: Literal["strongest", "each"] = "strongest"
 
 
-class SafetyCheckerClassifier:
+class SafetyCheckerClassifier(HubImageClassifier[SafetyCheckerOptions]):
     """diffusers' `StableDiffusionSafetyChecker`, read before it hides its scores."""
 
+    kind = KIND
+    options_class = SafetyCheckerOptions
+
     def __init__(self, name: str, options: SafetyCheckerOptions) -> None:
-        self._options = options
-        self._resolved = resolve_hub(name, options)
-        self._model: Any = None
-        self._processor: Any = None
         each = (*CONCEPTS, *SPECIAL_CARE) if options.signals == "each" else ()
-        self._card = hub_card(
+        super().__init__(
             name,
-            KIND,
             options,
-            self._resolved,
+            resolve_hub(name, options),
             categories={CATEGORY, *each},
             description="Sexual content by the likeness to 17 hidden concepts; blind to every other harm.",
         )
-
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> SafetyCheckerClassifier:
-        """Make one from settings.
-
-        Raises:
-            ClassifierConfigError: an unknown option, an unpinned hub id, a folder without a model.
-        """
-        return cls(name, parse_options(SafetyCheckerOptions, name, KIND, options))
-
-    @property
-    def card(self) -> ClassifierCard:
-        """Who this is."""
-        return self._card
-
-    def warmup(self) -> None:
-        """Load and run once on a grey square."""
-        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
-
-    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
-        """Return the signals of each picture (H × W × 3 uint8), in order."""
-        if not batch:
-            return []
-        if self._model is None:
-            self._load()
-        return [self._signals(row) for row in self._infer(self._prepare(batch))]
-
-    def close(self) -> None:
-        """Drop the model."""
-        self._model = self._processor = None
 
     def _load(self) -> None:
         import torch
@@ -119,10 +84,6 @@ class SafetyCheckerClassifier:
             attn_implementation="eager",  # its class declares no other
         )
         self._model = model.to(self._options.device).eval()
-
-    def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        tensors = self._processor(images=pictures_of(batch), return_tensors="pt")["pixel_values"]
-        return tensors.to(self._options.device, self._model.dtype)
 
     def _infer(self, tensors: Any) -> npt.NDArray[np.float64]:
         """Return pictures × 20: the distances of the 17 concepts, then those of the 3 special-care ones."""

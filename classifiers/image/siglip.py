@@ -13,16 +13,14 @@ Blind spots: as CLIP's: small objects, counts, ages, text inside pictures; pair 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from classifiers.image.hub import hub_card, image_processor, resolve_hub
+from classifiers.image.hub import image_processor, resolve_hub
+from classifiers.image.hub_classifier import HubImageClassifier
 from classifiers.image.pixels import pictures_of
 from classifiers.image.zero_shot import ZeroShotOptions
-from classifiers.options import parse_options
-from classifiers.protocol import ClassifierCard, Pixels
+from classifiers.protocol import Pixels
 from classifiers.signals import Signal
 
 KIND: Final = "siglip"
@@ -37,54 +35,27 @@ class SiglipOptions(ZeroShotOptions):
     score: Literal["pair", "share"] = "pair"
 
 
-class SiglipClassifier:
+class SiglipClassifier(HubImageClassifier[SiglipOptions]):
     """A `SiglipModel` or `Siglip2Model` as a zero-shot classifier."""
 
+    kind = KIND
+    options_class = SiglipOptions
+
     def __init__(self, name: str, options: SiglipOptions) -> None:
-        self._options = options
-        self._resolved = resolve_hub(name, options)
-        self._model: Any = None
-        self._processor: Any = None
-        self._text: Any = None  # prompts × width, unit length; the benign ones first
-        self._spans = options.spans()
-        self._card = hub_card(
+        super().__init__(
             name,
-            KIND,
             options,
-            self._resolved,
+            resolve_hub(name, options),
             categories=options.concepts,
             description=f"Zero-shot comparison with descriptions by {options.model_name}.",
         )
-
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> SiglipClassifier:
-        """Make one from settings.
-
-        Raises:
-            ClassifierConfigError: an unknown option, an unpinned hub id, an unknown category, an empty list.
-        """
-        return cls(name, parse_options(SiglipOptions, name, KIND, options))
-
-    @property
-    def card(self) -> ClassifierCard:
-        """Who this is."""
-        return self._card
-
-    def warmup(self) -> None:
-        """Load, embed the descriptions, run once on a grey square."""
-        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
-
-    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
-        """Return one signal per category for each picture (H × W × 3 uint8), in order."""
-        if not batch:
-            return []
-        if self._model is None:
-            self._load()
-        return [self._signals(row) for row in self._infer(self._prepare(batch))]
+        self._text: Any = None  # prompts × width, unit length; the benign ones first
+        self._spans = options.spans()
 
     def close(self) -> None:
-        """Drop the model."""
-        self._model = self._processor = self._text = None
+        """Drop the model and the descriptions' features."""
+        super().close()
+        self._text = None
 
     def _load(self) -> None:
         import torch

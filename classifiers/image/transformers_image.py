@@ -10,19 +10,19 @@ Blind spots are the model's own; read its card.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from classifiers.image.hub import HubOptions, hub_card, image_processor, resolve_hub
-from classifiers.image.pixels import pictures_of
-from classifiers.options import parse_options
-from classifiers.protocol import ClassifierCard, ClassifierConfigError, Pixels
+from classifiers.image.hub import HubOptions, image_processor, resolve_hub
+from classifiers.image.hub_classifier import HubImageClassifier
+from classifiers.protocol import ClassifierConfigError
 from classifiers.signals import Signal
 from classifiers.taxonomy import is_known
+from classifiers.weights import ResolvedModel
 
 KIND: Final = "transformers-image"
 
@@ -48,53 +48,22 @@ class TransformersImageOptions(HubOptions):
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
-class TransformersImageClassifier:
+class TransformersImageClassifier(HubImageClassifier[TransformersImageOptions]):
     """An `AutoModelForImageClassification` as a classifier."""
 
+    kind = KIND
+    options_class = TransformersImageOptions
+
     def __init__(self, name: str, options: TransformersImageOptions) -> None:
-        self._options = options
-        self._resolved = resolve_hub(name, options)
-        self._columns = self._map_columns(name)
-        self._model: Any = None
-        self._processor: Any = None
-        self._card = hub_card(
+        resolved = resolve_hub(name, options)
+        self._columns = _columns(name, options, resolved)
+        super().__init__(
             name,
-            KIND,
             options,
-            self._resolved,
+            resolved,
             categories={target.category for target in self._columns.values()},
             description=f"Image classification by {options.model_name}.",
         )
-
-    @classmethod
-    def from_options(cls, name: str, options: Mapping[str, object]) -> TransformersImageClassifier:
-        """Make one from settings.
-
-        Raises:
-            ClassifierConfigError: an unknown option, an unpinned hub id, a label without a category.
-        """
-        return cls(name, parse_options(TransformersImageOptions, name, KIND, options))
-
-    @property
-    def card(self) -> ClassifierCard:
-        """Who this is."""
-        return self._card
-
-    def warmup(self) -> None:
-        """Load and run once on a grey square."""
-        self.classify([np.full((64, 64, 3), 128, dtype=np.uint8)])
-
-    def classify(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Signal]]:
-        """Return one signal per covered category for each picture (H × W × 3 uint8), in order."""
-        if not batch:
-            return []
-        if self._model is None:
-            self._load()
-        return [self._signals(row) for row in self._infer(self._prepare(batch))]
-
-    def close(self) -> None:
-        """Drop the model."""
-        self._model = self._processor = None
 
     def _load(self) -> None:
         import torch
@@ -111,10 +80,6 @@ class TransformersImageClassifier:
             dtype=getattr(torch, self._options.dtype),
         )
         self._model = model.to(self._options.device).eval()
-
-    def _prepare(self, batch: Sequence[Pixels]) -> Any:
-        tensors = self._processor(images=pictures_of(batch), return_tensors="pt")["pixel_values"]
-        return tensors.to(self._options.device, self._model.dtype)
 
     def _infer(self, tensors: Any) -> npt.NDArray[np.float64]:
         import torch
@@ -138,33 +103,34 @@ class TransformersImageClassifier:
             for category, score in sorted(by_category.items())
         )
 
-    def _map_columns(self, name: str) -> dict[int, LabelTarget]:
-        config = json.loads((self._resolved.path / "config.json").read_text("utf-8"))
-        names = {int(column): str(label) for column, label in config.get("id2label", {}).items()}
-        if not names:  # transformers writes the names unless there are the two default ones
-            names = {0: "LABEL_0", 1: "LABEL_1"}
-        options = self._options.labels
-        if missing := sorted(set(names.values()) - set(options)):
+
+def _columns(name: str, given: TransformersImageOptions, resolved: ResolvedModel) -> dict[int, LabelTarget]:
+    config = json.loads((resolved.path / "config.json").read_text("utf-8"))
+    names = {int(column): str(label) for column, label in config.get("id2label", {}).items()}
+    if not names:  # transformers writes the names unless there are the two default ones
+        names = {0: "LABEL_0", 1: "LABEL_1"}
+    options = given.labels
+    if missing := sorted(set(names.values()) - set(options)):
+        raise ClassifierConfigError(
+            f"classifier {name!r}, option labels: no word about {', '.join(missing)}; "
+            "map each to a category or to null (harmless)"
+        )
+    if unknown := sorted(set(options) - set(names.values())):
+        raise ClassifierConfigError(
+            f"classifier {name!r}, option labels: the model has no {', '.join(unknown)}; "
+            f"it has {', '.join(sorted(names.values()))}"
+        )
+    columns: dict[int, LabelTarget] = {}
+    for column, label in names.items():
+        target = options[label]
+        if target is None:
+            continue
+        columns[column] = LabelTarget(category=target) if isinstance(target, str) else target
+        if not is_known(columns[column].category):
             raise ClassifierConfigError(
-                f"classifier {name!r}, option labels: no word about {', '.join(missing)}; "
-                "map each to a category or to null (harmless)"
+                f"classifier {name!r}, option labels.{label}: {columns[column].category!r} is no "
+                "category; an own one begins with custom/"
             )
-        if unknown := sorted(set(options) - set(names.values())):
-            raise ClassifierConfigError(
-                f"classifier {name!r}, option labels: the model has no {', '.join(unknown)}; "
-                f"it has {', '.join(sorted(names.values()))}"
-            )
-        columns: dict[int, LabelTarget] = {}
-        for column, label in names.items():
-            target = options[label]
-            if target is None:
-                continue
-            columns[column] = LabelTarget(category=target) if isinstance(target, str) else target
-            if not is_known(columns[column].category):
-                raise ClassifierConfigError(
-                    f"classifier {name!r}, option labels.{label}: {columns[column].category!r} is no "
-                    "category; an own one begins with custom/"
-                )
-        if not columns:
-            raise ClassifierConfigError(f"classifier {name!r}, option labels: every label is harmless")
-        return columns
+    if not columns:
+        raise ClassifierConfigError(f"classifier {name!r}, option labels: every label is harmless")
+    return columns
