@@ -60,9 +60,12 @@ class PoliciesInForce:
                 "The policy of this key is not available; nothing was released. Tell the operator."
             ) from error
 
-    def reload(self) -> ReloadReport:
-        """Read the files again; nothing changes unless all of them are right and the named ones are there."""
-        return self.book.reload(self._today(), keep=self._required)
+    def reload(self, tell: Callable[[tuple[PolicyRef, ...]], None]) -> ReloadReport:
+        """Read the files again; nothing changes unless all of them are right and the named ones are there.
+
+        `tell` gets the new refs before they serve; what it raises leaves everything as it was.
+        """
+        return self.book.reload(self._today(), keep=self._required, tell=tell)
 
     def refs(self) -> tuple[PolicyRef, ...]:
         """Return every policy that can serve, by name and revision."""

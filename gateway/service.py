@@ -274,20 +274,26 @@ class Gateway:
     async def reload_policies(self) -> ReloadReport:
         """Read the policy files again; whether they were taken or refused goes on record.
 
-        Requests under way keep the policy that they began with.
+        New policies serve once their record is on disk. Requests under way keep the one that they began with.
 
         Raises:
-            AuditUnavailable: the log takes no record.
+            AuditUnavailable: the log takes no record; the old policies serve on.
         """
-        report = await asyncio.to_thread(self._parts.policies.reload)
-        public: dict[str, Json] = {
-            "event": "policies reloaded" if report.ok else "policies refused",
-            "policies": _policy_fields(self._parts.policies.refs()),
-        }
+        loop = asyncio.get_running_loop()
+
+        def tell(refs: tuple[PolicyRef, ...]) -> None:
+            written = self._write_policies("policies reloaded", refs)
+            asyncio.run_coroutine_threadsafe(written, loop).result()
+
+        report = await asyncio.to_thread(self._parts.policies.reload, tell)
         if report.error is not None:
-            public["problem"] = str(report.error)[:_PROBLEM_CHARACTERS]
-        await asyncio.wrap_future(self._parts.log.append(RecordDraft("config", new_id(), public)))
+            problem = str(report.error)[:_PROBLEM_CHARACTERS]
+            await self._write_policies("policies refused", self._parts.policies.refs(), problem=problem)
         return report
+
+    async def _write_policies(self, event: str, refs: Sequence[PolicyRef], **more: Json) -> None:
+        public: dict[str, Json] = {"event": event, "policies": _policy_fields(refs), **more}
+        await asyncio.wrap_future(self._parts.log.append(RecordDraft("config", new_id(), public)))
 
     def _record_configuration(self) -> None:
         """Put the policies and models in force on record, so that every decision can name known ones."""

@@ -122,10 +122,17 @@ class PolicyBook:
             raise PolicyError(shelf.unusable[name].diagnostics)
         raise PolicyError.plain(f'no policy named "{name}"', hint=f"there are: {', '.join(self.names)}")
 
-    def reload(self, today: dt.date | None = None, *, keep: Iterable[str] = ()) -> ReloadReport:
+    def reload(
+        self,
+        today: dt.date | None = None,
+        *,
+        keep: Iterable[str] = (),
+        tell: Callable[[tuple[PolicyRef, ...]], None] = lambda _refs: None,
+    ) -> ReloadReport:
         """Read every file again. On any error nothing changes, and the report carries it.
 
-        A policy named in `keep` must still be there.
+        A policy named in `keep` must still be there. `tell` gets the refs of all policies before they serve:
+        what it raises leaves everything as it was.
         """
         before = self._shelf
         try:
@@ -140,6 +147,7 @@ class PolicyBook:
         if gone := sorted(set(keep) - set(after.policies)):
             message = f"no file holds the policy {gone[0]} any more, and the settings name it"
             return ReloadReport(error=PolicyError.plain(message, hint="put it back, or change the settings"))
+        tell(tuple(after.policies[name].ref for name in sorted(after.policies)))
         with self._swapping:
             self._shelf = after
         return ReloadReport(

@@ -30,7 +30,7 @@ def reload_on_hangup(reload: Callable[[], Coroutine[Any, Any, ReloadReport]]) ->
         try:
             report = await reload()
         except GatewayError as error:
-            _log.error("policies: read again, but that is not on record: %s", error)
+            _log.error("policies: the old ones stay in force, the log takes no record: %s", error)
             return
         if report.error is not None:
             _log.error("policies: refused, the old ones stay in force:\n%s", report.error)

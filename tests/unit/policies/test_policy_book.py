@@ -10,7 +10,7 @@ import pytest
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality
 from policies.book import LIBRARY, PolicyBook
-from policies.decision import Stage
+from policies.decision import PolicyRef, Stage
 from policies.errors import PolicyError
 from policies.testing import made_up_card
 
@@ -126,6 +126,25 @@ def test_a_reload_reports_what_changed_and_keeps_what_a_request_holds(folder: Pa
     assert "without being inspected" in report.warnings[0]
     assert shelf.get("own").ref != held.ref
     assert held.plan(Stage.PROMPT).classifiers[0].timeout_ms == 10
+
+
+def test_new_policies_serve_once_they_are_told(folder: Path) -> None:
+    """Who is told of a reload still sees the old policies, and what it raises keeps them."""
+    shelf = book(folder)
+    old, seen = shelf.get("own"), []
+    (folder / "own.yaml").write_text(OWN.replace("at_least: low", "at_least: high"))
+
+    def refuse(refs: tuple[PolicyRef, ...]) -> None:
+        seen.append((shelf.get("own").ref, refs))
+        raise RuntimeError("no record")
+
+    with pytest.raises(RuntimeError, match="no record"):
+        shelf.reload(tell=refuse)
+    assert shelf.get("own") is old
+    [(serving, told)] = seen
+    assert serving == old.ref
+    assert old.ref not in told
+    assert [ref.name for ref in told] == list(shelf.names)
 
 
 def test_a_reload_that_fails_keeps_every_old_policy(folder: Path) -> None:
