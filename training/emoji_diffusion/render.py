@@ -9,6 +9,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import resvg_py
@@ -17,6 +18,7 @@ from PIL import Image
 STYLES = {
     "fluent": ("fluent-emoji-flat", "fluent-emoji-flat"),
     "fluent-3d": ("fluent-emoji", "fluent-emoji-flat"),
+    "fluent-line": ("fluent-emoji-high-contrast", "fluent-emoji-flat"),
     "noto": ("noto", "noto"),
     "noto-v1": ("noto-v1", "noto"),
     "twemoji": ("twemoji", "twemoji"),
@@ -55,31 +57,33 @@ class Artwork:
         self._by_key = {
             "-".join(p for p in key.lower().split("-") if p != "fe0f"): name for key, name in chars.items()
         }
-        self._icons, self._width, self._height = data["icons"], data.get("width", 16), data.get("height", 16)
-        self._aliases = data.get("aliases", {})
+        self._data, self._aliases = data, data.get("aliases", {})
 
     def svg(self, key: str) -> str | None:
         """The SVG text of an emoji, None when the style lacks it."""
         name = self._by_key.get(key)
         if name in self._aliases:
             name = self._aliases[name]["parent"]
-        icon = self._icons.get(name) if name else None
-        if icon is None:
-            return None
-        width, height = icon.get("width", self._width), icon.get("height", self._height)
-        side = max(width, height)
-        left, top = icon.get("left", 0) - (side - width) / 2, icon.get("top", 0) - (side - height) / 2
-        spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-        return f'<svg {spaces} viewBox="{left} {top} {side} {side}">{icon["body"]}</svg>'
+        icon = self._data["icons"].get(name) if name else None
+        return None if icon is None else as_svg(icon, self._data)
 
 
-def render(svg: str, size: int) -> np.ndarray:
-    """`size` x `size` x 4 float32 in [0,1], colour premultiplied by alpha; 4 times supersampled."""
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size * 4, height=size * 4))
+def as_svg(icon: dict[str, Any], data: dict[str, Any]) -> str:
+    """The SVG text of one entry of a package's icons.json (`data`), in a square."""
+    width, height = (icon.get(name, data.get(name, 16)) for name in ("width", "height"))
+    side = max(width, height)
+    left, top = icon.get("left", 0) - (side - width) / 2, icon.get("top", 0) - (side - height) / 2
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg {spaces} viewBox="{left} {top} {side} {side}">{icon["body"]}</svg>'
+
+
+def render(svg: str, size: int, fine: int = 4) -> np.ndarray:
+    """`size` x `size` x 4 float32 in [0,1], colour premultiplied by alpha; `fine` times supersampled."""
+    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size * fine, height=size * fine))
     rgba = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"), dtype=np.float32) / 255
     rgba = rgba.copy()
     rgba[..., :3] *= rgba[..., 3:]
-    return rgba.reshape(size, 4, size, 4, 4).mean((1, 3))
+    return rgba.reshape(size, fine, size, fine, 4).mean((1, 3))
 
 
 def over(canvas: np.ndarray, sprite: np.ndarray, left: int, top: int) -> None:

@@ -8,6 +8,7 @@ Each stage writes into the work folder and is skipped when its file is there, so
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from training.picture_concepts import figures, generated, train
 from training.picture_concepts.artwork import TEST, VALIDATION, Sprites, collect
 from training.picture_concepts.concepts import CONCEPTS
 from training.picture_concepts.export import export
-from training.picture_concepts.net import parts
+from training.picture_concepts.net import Early, parts
 
-ARTWORK_EPOCHS, DRAWN_EPOCHS = 3, 2
+ROUNDS, EPOCHS = 3, 2
+"""Every picture is composed anew in each round, and tuned on so many times."""
 HELD_BACK = 4
 """Every fourth of the generator's training pictures is kept for calibration."""
 
@@ -38,43 +40,58 @@ def main() -> None:
     torch.set_num_threads(1)
     work: Path = given.work
     sprites = collect(given.packages, work)
-    names = train.names_of(sprites)
-    artwork, weights = work / "artwork.safetensors", work / "concepts.safetensors"
-    if not artwork.with_suffix(".json").exists():
-        early, late = parts(len(names), len(CONCEPTS))
-        learnt = train.artwork(sprites, early, given.seed)
-        train.tune(late, learnt, epochs=ARTWORK_EPOCHS, seed=given.seed, heads_first=True)
-        train.save(late, names, artwork)
+    names, weights = train.names_of(sprites), work / "concepts.safetensors"
     for part in generated.COUNTS:
         if not (work / f"drawn-{part}.npz").exists():
             generated.draw(given.generator, part, work / f"drawn-{part}.npz")
     if not weights.with_suffix(".json").exists():
-        early, late, _ = train.load(artwork)
-        pictures, present, said = figures.drawn(work / "drawn-train.npz")
-        kept = np.arange(len(pictures)) % HELD_BACK != 0
-        told = np.stack([present, said], 1)[kept]
-        learnt = train.joined(
-            [train.artwork(sprites, early, given.seed + 1), train.drawn(pictures[kept], told, early)]
+        early, late = parts(len(names), len(CONCEPTS))
+        seen = drawn_for_training(work, early)
+
+        def made(seed: int) -> train.Learnt:
+            return train.joined([train.artwork(sprites, early, seed), seen])
+
+        rounds = [functools.partial(made, given.seed + number) for number in range(ROUNDS)]
+        train.tune(
+            late,
+            rounds,
+            epochs=EPOCHS,
+            seed=given.seed,
+            kept=lambda number: train.save(late, names, work / f"round-{number}.safetensors"),
         )
-        train.tune(late, learnt, epochs=DRAWN_EPOCHS, seed=given.seed + 1, heads_first=False)
         train.save(late, names, weights)
     finish(sprites, weights, work, given.to)
+
+
+def drawn_part(work: Path, *, held_back: bool) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    """The generator's pictures for training, or those held back, without what the judge doubts."""
+    pictures, present, said = figures.drawn(work / "drawn-train.npz")
+    kept = (np.arange(len(pictures)) % HELD_BACK == 0) == held_back
+    pictures, present, said = pictures[kept], present[kept], said[kept]
+    pixels = ((pictures + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    said = generated.doubted(pixels, present, said)
+    print(f"drawn: {len(pictures)} pictures, {int((present > said).sum())} of their concepts in doubt")
+    return pictures, present * said, said
+
+
+def drawn_for_training(work: Path, early: Early) -> train.Learnt:
+    """What is learnt from the generator's pictures."""
+    pictures, present, said = drawn_part(work, held_back=False)
+    return train.drawn(pictures, np.stack([present, said], 1), early)
 
 
 def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     """Calibrate on what was held back, export, and print the exported graph's figures on what is left."""
     if tuple(LABELS) != CONCEPTS:
         raise SystemExit("the adapter's LABELS and CONCEPTS differ; make them the same, in order")
-    early, late, _ = train.load(weights)
+    early, late, names = train.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
-    more, more_present, more_said = figures.drawn(work / "drawn-train.npz")
-    held = np.arange(len(more)) % HELD_BACK == 0
-    seen = np.concatenate([figures.logits(early, late, some)[1] for some in (pictures, more[held])])
-    present = np.concatenate([present, more_present[held]])
-    said = np.concatenate([said, more_said[held]])
+    more, more_present, more_said = drawn_part(work, held_back=True)
+    seen = np.concatenate([figures.logits(early, late, names, some) for some in (pictures, more)])
+    present, said = np.concatenate([present, more_present]), np.concatenate([said, more_said])
     slope, offset = figures.calibrate(seen, present, said)
     to.mkdir(parents=True, exist_ok=True)
-    export(early, late, slope, offset, to / "model.onnx")
+    export(early, late, names, slope, offset, to / "model.onnx")
     calibration = {"concepts": list(CONCEPTS), "slope": slope, "offset": offset}
     (to / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n")
     files = ("model.onnx", "calibration.json")

@@ -80,6 +80,11 @@ UNSAID: dict[str, frozenset[str]] = {
 }
 
 
+def shown_by(names: list[str]) -> list[list[float]]:
+    """Names x concepts: 1 where a name is a label that shows the concept."""
+    return [[float(name in POSITIVE[concept]) for concept in CONCEPTS] for name in names]
+
+
 def targets(label: str) -> tuple[list[float], list[float]]:
     """Per concept 1 or 0, and per concept 1 where that is said, else 0."""
     return (

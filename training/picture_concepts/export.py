@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from training.picture_concepts.concepts import shown_by
 from training.picture_concepts.net import SIDE, Early, Late
 
 
@@ -37,6 +38,18 @@ class _Half(nn.Module):
         )
 
 
+class _HalfLinear(nn.Module):
+    """A linear layer whose weights are stored in half precision."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("weight", linear.weight.detach().half())
+        self.register_buffer("bias", linear.bias.detach().clone())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x, self.weight.float(), self.bias)
+
+
 _PAIRS = (
     *(("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")),
     *(("stem", "norm"), ("conv", "bn")),
@@ -53,21 +66,27 @@ def folded(module: nn.Module) -> None:
 
 
 class _Concepts(nn.Module):
-    def __init__(self, early: Early, late: Late, slope: list[float], offset: list[float]) -> None:
+    def __init__(
+        self, early: Early, late: Late, names: list[str], slope: list[float], offset: list[float]
+    ) -> None:
         super().__init__()
         self.early, self.late = early, late
+        self.register_buffer("shown_by", torch.tensor(shown_by(names)))
         self.register_buffer("slope", torch.tensor(slope))
         self.register_buffer("offset", torch.tensor(offset))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         x = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-        return torch.sigmoid(self.late.concepts(self.late.deep(self.early(x))) * self.slope + self.offset)
+        return torch.sigmoid(self.late.seen(self.early(x), self.shown_by) * self.slope + self.offset)
 
 
-def export(early: Early, late: Late, slope: list[float], offset: list[float], to: Path) -> None:
+def export(
+    early: Early, late: Late, names: list[str], slope: list[float], offset: list[float], to: Path
+) -> None:
     """Write the concepts' graph."""
-    whole = _Concepts(copy.deepcopy(early), copy.deepcopy(late), slope, offset).eval()
+    whole = _Concepts(copy.deepcopy(early), copy.deepcopy(late), names, slope, offset).eval()
     folded(whole)
+    whole.late.names, whole.late.concepts = map(_HalfLinear, (whole.late.names, whole.late.concepts))
     torch.onnx.export(
         whole,
         (torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),),

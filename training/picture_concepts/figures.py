@@ -17,7 +17,7 @@ from policies.book import LIBRARY
 from policies.loader import load_policy
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import Sprites
-from training.picture_concepts.concepts import CONCEPTS, targets
+from training.picture_concepts.concepts import CONCEPTS, shown_by, targets
 from training.picture_concepts.net import SIDE, Early, Late
 
 VIEWS = 2
@@ -49,10 +49,10 @@ def views(
 
 
 @torch.inference_mode()
-def logits(early: Early, late: Late, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """(name logits, concept logits) of pictures in [-1, 1]."""
-    found = [late(early(some)) for some in pictures.split(128)]
-    return torch.cat([p[0] for p in found]).numpy(), torch.cat([p[1] for p in found]).numpy()
+def logits(early: Early, late: Late, names: list[str], pictures: torch.Tensor) -> np.ndarray:
+    """What is seen of each concept in pictures in [-1, 1], not calibrated."""
+    shown = torch.tensor(shown_by(names))
+    return torch.cat([late.seen(early(some), shown) for some in pictures.split(128)]).numpy()
 
 
 def average_precisions(seen: np.ndarray, present: np.ndarray, said: np.ndarray) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Draws pictures with the embedded generator, for training and (other words, other seeds) for the test.
 
 What a picture shows is taken from its prompt: the generator sometimes misses, so a few targets are wrong.
-Writes an .npz: `pictures` N x 64 x 64 x 3 uint8, `targets` N x 2 x concepts (present, said), `prompts`.
+Writes an .npz: `pictures` N x 128 x 128 x 3 uint8, `targets` N x 2 x concepts (present, said), `prompts`.
 
     python -m training.picture_concepts.generated --part train --to work/drawn-train.npz
 """
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from classifiers.image.drawing_labels import DrawingLabels
 from gateway.generation.emoji_pipeline import EmojiDiffusionPipeline
 from training.emoji_diffusion.captions import names, plural, with_article
 from training.emoji_diffusion.vocabulary import CORE
@@ -72,11 +73,10 @@ FRAMES = {
         "a picture of {coloured}",
     ),
 }
-COUNTS = {"train": (220, 260), "test": (100, 300)}
+COUNTS = {"train": (600, 400), "test": (100, 300)}
 """Pictures with a concept, and benign ones."""
-STEPS = {"train": 10, "test": 16}
-"""Denoising steps: fewer are cheaper, 16 are what the gate takes."""
 DRAWN_SIDE = 256
+LIKELIEST = 10
 SEEDS = {"train": 1_000_000, "test": 9_000_000}
 
 
@@ -125,8 +125,7 @@ def prompts(part: str, seed: int = 3) -> list[Asked]:
 def draw(model: Path, part: str, to: Path, batch: int = 12) -> None:
     """Draw the part's pictures into `to` (.npz), as the gate delivers them and the classifier shrinks them.
 
-    Each batch is kept in a folder beside `to`, so that a stopped run goes on. The generator's own time goes
-    into its steps: training pictures take `STEPS["train"]`.
+    Each batch is kept in a folder beside `to`, so that a stopped run goes on.
     """
     torch.set_num_threads(1)
     asked, kept = prompts(part), to.with_suffix("")
@@ -141,9 +140,7 @@ def draw(model: Path, part: str, to: Path, batch: int = 12) -> None:
             pipe.set_progress_bar_config(disable=True)
         some = [each.prompt for each in asked[start : start + batch]]
         seeds = [torch.Generator().manual_seed(SEEDS[part] + start + i) for i in range(len(some))]
-        drawn = pipe(
-            some, height=DRAWN_SIDE, width=DRAWN_SIDE, generator=seeds, num_inference_steps=STEPS[part]
-        )
+        drawn = pipe(some, height=DRAWN_SIDE, width=DRAWN_SIDE, generator=seeds)
         np.save(file, np.stack([_shrunk(picture) for picture in drawn.images]))
         if start % (batch * 10) == 0:
             print(f"{start + len(some)} of {len(asked)}", flush=True)
@@ -153,6 +150,23 @@ def draw(model: Path, part: str, to: Path, batch: int = 12) -> None:
         targets=np.array([each.shows for each in asked], np.uint8).reshape(len(asked), 2, len(CONCEPTS)),
         prompts=np.array([each.prompt for each in asked]),
     )
+
+
+def doubted(pictures: np.ndarray, present: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """`said`, without what the judge of drawings does not see: of a concept that the prompt asked for, no
+    label is among its `LIKELIEST`, so nobody knows whether the generator drew it. Training pictures only.
+
+    `pictures` N x 128 x 128 x 3 uint8; `present` and `said` N x concepts.
+    """
+    judge = DrawingLabels()
+    shares = judge.probabilities([*pictures])
+    likeliest = np.argsort(-shares, 1)[:, :LIKELIEST]
+    out = said.copy()
+    for index, concept in enumerate(CONCEPTS):
+        names_of = [place for place, name in enumerate(judge.names) if name in POSITIVE[concept]]
+        seen = np.isin(likeliest, names_of).any(1)
+        out[(present[:, index] > 0) & ~seen, index] = 0
+    return out
 
 
 def _shrunk(picture: np.ndarray) -> np.ndarray:

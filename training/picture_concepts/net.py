@@ -23,6 +23,11 @@ WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
+NAMED = 1.0
+"""How much a concept's share of the names counts beside its own head; chosen on the validation style."""
+LEAST = 1e-6
+
+
 class Early(nn.Module):
     """B x 3 x 128 x 128 in [-1, 1] -> B x 112 x 8 x 8; nothing here is trained."""
 
@@ -62,6 +67,14 @@ class Late(nn.Module):
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.heads(self.deep(x))
+
+    def seen(self, x: torch.Tensor, shown_by: torch.Tensor) -> torch.Tensor:
+        """B x concepts: what the concept's head says and, beside it, how likely its names are.
+
+        `shown_by` names x concepts is 1 where a name's drawing shows the concept.
+        """
+        names, concepts = self(x)
+        return concepts + NAMED * torch.log(names.softmax(1) @ shown_by + LEAST)
 
 
 def parts(names: int, concepts: int) -> tuple[Early, Late]:

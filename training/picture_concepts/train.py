@@ -1,34 +1,36 @@
-"""Tunes the late part on drawings: the artwork first, then the generator's pictures beside it.
+"""Tunes the late part on drawings: the artwork of every trained style, and the generator's own pictures.
 
-Each training picture is composed once and passes the early part once; what comes out is kept in memory and
-tuned on for some epochs. One thread, bf16 autocast, seeded.
+In each round every picture is composed anew and passes the early part once; what comes out is kept in memory
+and tuned on for some epochs. One thread, seeded; bf16 where the processor has AMX.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from training.picture_concepts import augment
-from training.picture_concepts.artwork import TRAINED, Sprites
+from training.picture_concepts import augment, icons
+from training.picture_concepts.artwork import DRAWN, TRAINED, Sprites
 from training.picture_concepts.concepts import CONCEPTS, targets
 from training.picture_concepts.net import SIDE, Early, Late, parts
 
-BATCH = 96
-AGAIN = 8
-"""How many views more a drawing that shows a concept gets."""
-SEVERAL = 1280
-"""Pictures of two things."""
-HEAD_EPOCHS = 12
-RATES = (4e-4, 1.5e-3)
-"""Of the late part, and of the heads."""
+BATCH = 128
+VIEWS = {"emoji": 2, "emoji with a concept": 24, "icon": 1, "icon with a concept": 6}
+"""Pictures of each drawing in a round."""
+SEVERAL = 6400
+"""Pictures of two or three things."""
+HEAD_EPOCHS = 4
+RATES = (5e-4, 2e-3)
+"""Of the late part, and of the heads, at their highest."""
 
 
 @dataclass
@@ -47,35 +49,45 @@ def joined(parts_of: list[Learnt]) -> Learnt:
 
 
 def names_of(sprites: Sprites) -> list[str]:
-    """The names of the trained styles' drawings, in order."""
-    return sorted({sprites.labels[row] for row in sprites.rows(*TRAINED)})
+    """The names of the trained styles' emoji, in order; icons have none."""
+    return sorted({sprites.labels[row] for row in sprites.rows(*DRAWN)})
+
+
+def told_of(label: str) -> tuple[list[float], list[float]]:
+    """Per concept whether a drawing shows it, and whether that is said."""
+    return icons.targets(label) if label.startswith("icon ") else targets(label)
 
 
 def artwork(sprites: Sprites, early: Early, seed: int) -> Learnt:
-    """Every drawing of the trained styles in one view, those with a concept in more, and pictures of two."""
+    """One round: every drawing of the trained styles in as many views as `VIEWS` says, and several in one."""
     place = {name: index for index, name in enumerate(names_of(sprites))}
     rows = sprites.rows(*TRAINED)
     pixels = torch.from_numpy(np.ascontiguousarray(sprites.pixels[rows]))
-    label = torch.tensor([place[sprites.labels[row]] for row in rows])
-    told = torch.tensor([targets(sprites.labels[row]) for row in rows])
+    label = torch.tensor([place.get(sprites.labels[row], -100) for row in rows])
+    told = torch.tensor([told_of(sprites.labels[row]) for row in rows])
     concepts, said = told[:, 0], told[:, 1]
     rng = torch.Generator().manual_seed(seed)
-    weight = (1 + 9 * concepts.amax(1)) / torch.bincount(label).float()[label].sqrt()
+    shows, named = concepts.amax(1) > 0, label >= 0
+    counts = torch.where(
+        named,
+        torch.where(shows, VIEWS["emoji with a concept"], VIEWS["emoji"]),
+        torch.where(shows, VIEWS["icon with a concept"], VIEWS["icon"]),
+    )
+    weight = (1 + 9 * shows.float()) * torch.where(named, 1.0, 0.3)
     found: list[Learnt] = []
 
     def placed(some: torch.Tensor, low: float, high: float, canvas: torch.Tensor) -> torch.Tensor:
         drawn = augment.random_placed(pixels[some].float() / 255, low, high, rng, side=SIDE)
         return augment.over(canvas, augment.tinted(drawn, rng))
 
-    positive = torch.nonzero(concepts.amax(1) > 0)[:, 0]
-    for some in torch.cat([torch.arange(len(label)), positive.repeat(AGAIN)]).split(64):
+    for some in torch.arange(len(label)).repeat_interleave(counts).split(64):
         canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng, side=SIDE))
         kept = passed(early, augment.softened(canvas, rng))
         found.append(Learnt(kept, label[some], concepts[some], torch.maximum(said[some], concepts[some])))
-    for _ in range(SEVERAL // 64):
+    for number in range(SEVERAL // 64):
         canvas = augment.grounds(64, rng, side=SIDE)
         shown, spoken = torch.zeros(64, len(CONCEPTS)), torch.ones(64, len(CONCEPTS))
-        for _ in range(2):
+        for _ in range(2 + number % 2):
             some = torch.multinomial(weight, 64, replacement=True, generator=rng)
             canvas = placed(some, 0.3, 0.65, canvas)
             shown, spoken = torch.maximum(shown, concepts[some]), torch.minimum(spoken, said[some])
@@ -88,7 +100,7 @@ def artwork(sprites: Sprites, early: Early, seed: int) -> Learnt:
 def passed(early: Early, pictures: torch.Tensor) -> torch.Tensor:
     """The early part's answer, as half."""
     with torch.autocast("cpu", torch.bfloat16):
-        return early(pictures.to(memory_format=torch.channels_last)).half()
+        return early(pictures.contiguous(memory_format=torch.channels_last)).half()
 
 
 def drawn(pictures: torch.Tensor, told: np.ndarray, early: Early) -> Learnt:
@@ -114,40 +126,62 @@ def loss_of(late: Late, deep: torch.Tensor, learnt: Learnt, some: torch.Tensor) 
     return loss + 3 * concept_loss(concepts, learnt.concepts[some], learnt.said[some])
 
 
-def tune(late: Late, learnt: Learnt, *, epochs: int, seed: int, heads_first: bool) -> None:
-    """The heads alone on the late part as it is, where they are new; then everything, for `epochs`."""
+def tune(
+    late: Late, rounds: list[Callable[[], Learnt]], *, epochs: int, seed: int, kept: Callable[[int], None]
+) -> None:
+    """The new heads alone on the first round, then everything, for `epochs` of each round's pictures.
+
+    The rates fall over all rounds; `kept` is called after each with its number.
+    """
     torch.manual_seed(seed)
-    late.eval()
+    late.eval().to(memory_format=torch.channels_last)
     late.drop.train()
     heads = [*late.names.parameters(), *late.concepts.parameters()]
-    if heads_first:
-        deep = torch.cat([_deep(late, some).detach() for some in learnt.early.split(128)])
-        optimiser = torch.optim.AdamW(heads, lr=3e-3, weight_decay=0.02)
-        for _ in range(HEAD_EPOCHS):
-            for some in torch.randperm(len(deep)).split(128):
-                optimiser.zero_grad()
-                loss_of(late, deep[some], learnt, some).backward()
-                optimiser.step()
     tuned = [*late.blocks.parameters(), *late.conv.parameters(), *late.bn.parameters()]
-    groups = [{"params": tuned}, {"params": heads}]
-    optimiser = torch.optim.AdamW(groups, lr=RATES[0], weight_decay=0.05)
-    steps = epochs * (len(learnt.early) // BATCH)
-    peak = [rate if heads_first else rate / 3 for rate in RATES]
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps + 5, pct_start=0.1)
-    began = time.process_time()
-    for epoch in range(epochs):
-        for some in torch.randperm(len(learnt.early)).split(BATCH)[: len(learnt.early) // BATCH]:
-            loss = loss_of(late, _deep(late, learnt.early[some]), learnt, some)
+    optimiser = torch.optim.AdamW([{"params": tuned}, {"params": heads}], lr=RATES[0], weight_decay=0.05)
+    plan, began = None, time.process_time()
+    for number, make in enumerate(rounds):
+        learnt = make()
+        print(
+            f"round {number}: {len(learnt.early)} pictures, {time.process_time() - began:.0f} s", flush=True
+        )
+        if plan is None:
+            _tune_heads(late, learnt, heads)
+            steps = len(rounds) * epochs * (len(learnt.early) // BATCH)
+            plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATES, total_steps=steps, pct_start=0.05)
+        for epoch in range(epochs):
+            losses = []
+            for some in torch.randperm(len(learnt.early)).split(BATCH)[: len(learnt.early) // BATCH]:
+                loss = loss_of(late, _deep(late, learnt.early[some]), learnt, some)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                plan.step()
+                losses.append(float(loss.detach()))
+            print(f"epoch {epoch}: {np.mean(losses):.3f}, {time.process_time() - began:.0f} s", flush=True)
+        kept(number)
+
+
+def _tune_heads(late: Late, learnt: Learnt, heads: list[torch.nn.Parameter]) -> None:
+    with torch.no_grad():
+        deep = torch.cat([_deep(late, some) for some in learnt.early.split(BATCH)])
+    optimiser = torch.optim.AdamW(heads, lr=3e-3, weight_decay=0.02)
+    for _ in range(HEAD_EPOCHS):
+        for some in torch.randperm(len(deep)).split(BATCH):
             optimiser.zero_grad()
-            loss.backward()
+            loss_of(late, deep[some], learnt, some).backward()
             optimiser.step()
-            plan.step()
-        print(f"epoch {epoch}: {loss:.3f}, cpu {time.process_time() - began:.0f} s", flush=True)
 
 
 def _deep(late: Late, early: torch.Tensor) -> torch.Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        return late.deep(early.float()).float()
+    with precision():
+        return late.deep(early.float().contiguous(memory_format=torch.channels_last)).float()
+
+
+def precision() -> Any:
+    """bf16 where the processor multiplies it in tiles; elsewhere it is slower than float32."""
+    fast = torch.cpu._is_amx_tile_supported()  # noqa: SLF001  # there is no public question
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
 def save(late: Late, names: list[str], to: Path) -> None:
