@@ -36,14 +36,27 @@ def placed(
 
 
 def random_placed(
-    sprites: torch.Tensor, low: float, high: float, rng: torch.Generator, *, side: int, fine: int = 1
+    sprites: torch.Tensor,
+    low: float,
+    high: float,
+    rng: torch.Generator,
+    *,
+    side: int,
+    fine: int = 1,
+    filling: float = 0.0,
 ) -> torch.Tensor:
-    """Each sprite at a random size in [low, high] of the side, wholly inside where that is possible."""
+    """Each sprite at a random size in [low, high] of the side, wholly inside where that is possible.
+
+    A part of them (`filling`, in [0, 1]) fills most of the picture and stands upright, as icons are drawn.
+    """
     count = len(sprites)
-    scale = low + (high - low) * torch.rand(count, generator=rng)
+    fills = (torch.rand(count, generator=rng) < filling).float()
+    share = torch.rand(count, generator=rng)
+    scale = low + (high - low) * share
+    scale = torch.where(fills > 0, high - 0.2 * share, scale)
     room = (1.05 - scale).clamp(0.05)
     shift = (torch.rand(count, 2, generator=rng) * 2 - 1) * room[:, None]
-    turn = torch.randn(count, generator=rng) * 0.22
+    turn = torch.randn(count, generator=rng) * 0.22 * (1 - 0.8 * fills)
     mirror = (torch.rand(count, generator=rng) < 0.5).float() * 2 - 1
     aspect = torch.exp(torch.randn(count, generator=rng) * 0.08)
     return placed(sprites, scale, turn, shift, mirror, aspect, side=side, fine=fine)
@@ -87,8 +100,8 @@ def tinted(drawn: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     return torch.cat([rgb, drawn[:, 3:]], 1)
 
 
-def softened(pictures: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """Half of the pictures as if drawn smaller and enlarged, or with faint noise and other contrast."""
+def softened(pictures: torch.Tensor, rng: torch.Generator, *, untouched: float = 0.0) -> torch.Tensor:
+    """Pictures as they are, or with faint noise and other contrast, of which some as if drawn smaller."""
     side = pictures.shape[-1]
     small = int(torch.randint(18, max(side - 4, 24), (1,), generator=rng))
     soft = functional.interpolate(pictures, small, mode="bilinear", antialias=True, align_corners=False)
@@ -97,4 +110,6 @@ def softened(pictures: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     out = pick * soft + (1 - pick) * pictures
     out = out + torch.randn(out.shape, generator=rng) * 0.04 * torch.rand(len(out), 1, 1, 1, generator=rng)
     contrast = torch.exp(torch.randn(len(out), 1, 1, 1, generator=rng) * 0.12)
-    return (((out - 0.5) * contrast + 0.5).clamp(0, 1)) * 2 - 1
+    out = ((out - 0.5) * contrast + 0.5).clamp(0, 1)
+    sharp = torch.rand(len(out), 1, 1, 1, generator=rng) < untouched
+    return torch.where(sharp, pictures, out) * 2 - 1

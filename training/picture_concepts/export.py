@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from training.picture_concepts.concepts import shown_by
-from training.picture_concepts.net import SIDE, Early, Late
+from training.picture_concepts.net import SIDE, Early, Late, seen_twice
 
 
 class _Half(nn.Module):
@@ -77,7 +77,8 @@ class _Concepts(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         x = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-        return torch.sigmoid(self.late.seen(self.early(x), self.shown_by) * self.slope + self.offset)
+        seen = seen_twice(self.early, self.late, x, self.shown_by)
+        return torch.sigmoid(seen * self.slope + self.offset)
 
 
 def export(

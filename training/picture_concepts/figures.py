@@ -18,7 +18,7 @@ from policies.loader import load_policy
 from training.picture_concepts import augment
 from training.picture_concepts.artwork import Sprites
 from training.picture_concepts.concepts import CONCEPTS, shown_by, targets
-from training.picture_concepts.net import SIDE, Early, Late
+from training.picture_concepts.net import SIDE, Early, Late, seen_twice
 
 VIEWS = 2
 """Each drawing in so many placements: as it stands on white, and a random one."""
@@ -52,7 +52,7 @@ def views(
 def logits(early: Early, late: Late, names: list[str], pictures: torch.Tensor) -> np.ndarray:
     """What is seen of each concept in pictures in [-1, 1], not calibrated."""
     shown = torch.tensor(shown_by(names))
-    return torch.cat([late.seen(early(some), shown) for some in pictures.split(128)]).numpy()
+    return torch.cat([seen_twice(early, late, some, shown) for some in pictures.split(128)]).numpy()
 
 
 def average_precisions(seen: np.ndarray, present: np.ndarray, said: np.ndarray) -> dict[str, float]:

@@ -28,6 +28,8 @@ VIEWS = {"emoji": 2, "emoji with a concept": 24, "icon": 1, "icon with a concept
 """Pictures of each drawing in a round."""
 SEVERAL = 6400
 """Pictures of two or three things."""
+FILLING, UNTOUCHED = 0.45, 0.35
+"""Shares of single things that fill the picture, and of pictures that are neither softened nor noisy."""
 HEAD_EPOCHS = 4
 RATES = (5e-4, 2e-3)
 """Of the late part, and of the heads, at their highest."""
@@ -76,13 +78,16 @@ def artwork(sprites: Sprites, early: Early, seed: int) -> Learnt:
     weight = (1 + 9 * shows.float()) * torch.where(named, 1.0, 0.3)
     found: list[Learnt] = []
 
-    def placed(some: torch.Tensor, low: float, high: float, canvas: torch.Tensor) -> torch.Tensor:
-        drawn = augment.random_placed(pixels[some].float() / 255, low, high, rng, side=SIDE)
+    def placed(
+        some: torch.Tensor, low: float, high: float, canvas: torch.Tensor, filling: float = 0.0
+    ) -> torch.Tensor:
+        sprites_ = pixels[some].float() / 255
+        drawn = augment.random_placed(sprites_, low, high, rng, side=SIDE, filling=filling)
         return augment.over(canvas, augment.tinted(drawn, rng))
 
     for some in torch.arange(len(label)).repeat_interleave(counts).split(64):
-        canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng, side=SIDE))
-        kept = passed(early, augment.softened(canvas, rng))
+        canvas = placed(some, 0.35, 1.0, augment.grounds(len(some), rng, side=SIDE), filling=FILLING)
+        kept = passed(early, augment.softened(canvas, rng, untouched=UNTOUCHED))
         found.append(Learnt(kept, label[some], concepts[some], torch.maximum(said[some], concepts[some])))
     for number in range(SEVERAL // 64):
         canvas = augment.grounds(64, rng, side=SIDE)
