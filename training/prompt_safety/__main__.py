@@ -1,6 +1,6 @@
 """The one command: data folder and templates to weights and figures, in the stages of the shipped weights.
 
-python -m training.prompt_safety --data ../shared/data --work DIR
+python -m training.prompt_safety --data ../shared/data --teacher DIR --work DIR
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from training.prompt_safety.corpus import corpus
 from training.prompt_safety.evaluate import tell_heads, tell_jigsaw
 from training.prompt_safety.stages import LAST, SHIPPED, Common, Stage, fit_stages
+from training.prompt_safety.teacher import Teacher
 from training.prompt_safety.train import load, logits_of
 
 
@@ -19,6 +20,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets (see README.md)")
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoints")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        help="folder with tox-block 0.1.2 unpacked (see README.md); without it the sets teach alone",
+    )
     parser.add_argument(
         "--held-out",
         type=Path,
@@ -48,7 +54,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="of the first stage; each further one adds one")
     parser.add_argument("--decay", type=float, default=0.85, help="learning rate of a layer by the one above")
     parser.add_argument("--frozen", type=int, default=2, help="lowest layers that are not trained")
-    parser.add_argument("--start", type=Path, help="a checkpoint that the first stage goes on from")
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint or model folder that the first stage starts from"
+    )
     parser.add_argument("--measure-only", action="store_true")
     args = parser.parse_args()
     if len(args.samples) != len(args.rate):
@@ -56,8 +64,9 @@ def main() -> None:
     if args.measure_only:
         network = load(args.work / LAST)
     else:
+        teacher = None if args.teacher is None else Teacher.from_package(args.teacher)
         network = fit_stages(
-            lambda seed: corpus(args.data, args.held_out, seed),
+            lambda seed: corpus(args.data, args.held_out, seed, teacher),
             [Stage(*each) for each in zip(args.samples, args.rate, strict=True)],
             Common(args.seed, args.decay, args.frozen, args.minutes, args.start),
             args.work,

@@ -5,6 +5,8 @@ Duty: put sets and templates together. Validation is drawn by hash before anythi
 
 from __future__ import annotations
 
+import base64
+import codecs
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +26,19 @@ from training.prompt_safety.rows import (
     names_a_minor,
 )
 from training.prompt_safety.sets import read_all, word_slots
+from training.prompt_safety.taught import MIXED, Untouched, mixed, taught
+from training.prompt_safety.teacher import HEADS as TAUGHT
+from training.prompt_safety.teacher import Teacher
 
 VALIDATION: Final[Mapping[str, float]] = {"jigsaw": 0.15, "coco": 0.1, "t2i_compbench": 0.1}
 """Share of each set kept out; of every other set, `OTHERWISE`."""
 OTHERWISE: Final = 0.06
+MIXED_POSTS: Final = 42_000
+"""New posts for the teacher to judge; each seed makes its own."""
 
 PASSES: Final[Mapping[str, float]] = {
-    "jigsaw": 2.6,
+    "jigsaw": 3.5,
+    MIXED: 1.0,
     "toxic_spans": 0.55,
     "measuring_hate_speech": 0.8,
     "davidson": 0.3,
@@ -96,11 +104,13 @@ class Corpus:
             text = text.lower()
         elif draw < 0.215:
             text = text.upper()
+        elif draw < 0.25:
+            text = _garbled(text, chance)
         return Row(text, row.source, row.kind, row.targets, row.weight)
 
 
-def corpus(data: Path, prompts: Path, seed: int) -> Corpus:
-    """Read everything; prints what was read, dropped and masked."""
+def corpus(data: Path, prompts: Path, seed: int, teacher: Teacher | None = None) -> Corpus:
+    """Read everything; prints what was read, dropped and masked. A teacher adds targets and new posts."""
     counts, hashes, words = Counts(), held_out(data, prompts), word_slots(data)
     sets = kept(read_all(data, seed), hashes, counts)
     training_side = Grammar(validation=False, words=words, seed=seed)
@@ -110,6 +120,12 @@ def corpus(data: Path, prompts: Path, seed: int) -> Corpus:
     share = {row.source: VALIDATION.get(row.source, OTHERWISE) for row in sets}
     validation = [row for row in sets if is_validation(row.text, share[row.source])]
     training = [row for row in sets if not is_validation(row.text, share[row.source])]
+    if teacher is not None:
+        untouched = Untouched([row.text for row in validation])
+        training, told = taught(training, TAUGHT, teacher.probabilities, untouched)
+        new = mixed(training, MIXED_POSTS, TAUGHT, teacher.probabilities, untouched, seed)
+        training += kept(new, hashes, counts)
+        print(f"teacher: a word on {told} posts; {len(new)} new ones")
     whole = Corpus([*training, *templates], [*validation, *later], training_side)
     _tell(whole, counts, hashes)
     return whole
@@ -134,6 +150,19 @@ def _disguised(text: str, chance: random.Random) -> str:
             swap = chance.randrange(1, len(word) - 2)
             words[at] = word[:swap] + word[swap + 1] + word[swap] + word[swap + 2 :]
     return " ".join(words)
+
+
+def _garbled(text: str, chance: random.Random) -> str:
+    """The whole text in a form that hides its words: the form alone is to say nothing about harm.
+
+    What such a text says is for the gateway's other views of it, which are plain again.
+    """
+    kind = chance.randrange(6)
+    if kind < 2:
+        return text.translate(_LEET)
+    if kind < 4:
+        return " ".join(text)
+    return codecs.encode(text, "rot13") if kind == 4 else base64.b64encode(text.encode()).decode()
 
 
 def _tell(whole: Corpus, counts: Counts, hashes: Mapping[str, frozenset[str]]) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 from training.prompt_safety.rows import HEADS, MODERATION, Row
 
 JIGSAW_HEADS: Final = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
+JIGSAW_HARMFUL: Final = 0.1017
+"""Share of the whole set's training rows with any label: 16,225 of 159,571. The carrying set has a third."""
 
 
 def auc(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -23,6 +25,15 @@ def auc(scores: np.ndarray, positive: np.ndarray) -> float:
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     wins = ranks[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
     return float(wins / (positive.sum() * (~positive).sum()))
+
+
+def weighted_auc(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
+    """The same where a row stands for `weights` of its kind."""
+    _, inverse = np.unique(scores, return_inverse=True)
+    below = np.bincount(inverse, weights * ~positive)
+    wins = np.cumsum(below) - below / 2
+    hits = weights * positive
+    return float((hits * wins[inverse]).sum() / (hits.sum() * below.sum()))
 
 
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -53,15 +64,27 @@ def tell_heads(rows: Sequence[Row], scores: np.ndarray) -> None:
 
 
 def tell_jigsaw(rows: Sequence[Row], scores: np.ndarray) -> float:
-    """The six heads on the Jigsaw rows alone; returns their mean AUC."""
+    """The six heads on the Jigsaw rows alone; returns their mean AUC.
+
+    Beside it the AUC with the rows weighted to the share of harmful ones in the whole set: what a figure on
+    the whole set is to be compared with.
+    """
     own = np.array([at for at, row in enumerate(rows) if row.source == "jigsaw"])
+    labels = np.array([[rows[at].targets[head] >= 0.5 for head in JIGSAW_HEADS] for at in own])
+    any_label = labels.any(axis=1)
+    harmless = any_label.sum() / JIGSAW_HARMFUL * (1 - JIGSAW_HARMFUL) / (~any_label).sum()
+    weights = np.where(any_label, 1.0, harmless)
     found = []
-    for head in JIGSAW_HEADS:
-        positive = np.array([rows[at].targets[head] >= 0.5 for at in own])
-        found.append(auc(scores[own, HEADS.index(head)], positive))
-        print(f"jigsaw {head:20}{positive.sum():5} of {len(own)}  AUC {found[-1]:.4f}")
-    print(f"jigsaw mean AUC {np.mean(found):.4f}")
-    return float(np.mean(found))
+    for head, positive in zip(JIGSAW_HEADS, labels.T, strict=True):
+        of = scores[own, HEADS.index(head)]
+        found.append((auc(of, positive), weighted_auc(of, positive, weights)))
+        print(
+            f"jigsaw {head:20}{positive.sum():5} of {len(own)}  AUC {found[-1][0]:.4f}"
+            f"  at the whole set's share {found[-1][1]:.4f}"
+        )
+    mean, whole = np.mean(found, axis=0)
+    print(f"jigsaw mean AUC {mean:.4f}  at the whole set's share {whole:.4f}")
+    return float(mean)
 
 
 def tell_prompts(rows: Sequence[Row], scores: np.ndarray) -> None:

@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from training.prompt_safety.corpus import Corpus
 from training.prompt_safety.network import PromptSafetyNetwork, backbone_folder
+from training.prompt_safety.resume import resume
 from training.prompt_safety.rows import HEADS, Row
 
 MAX_TOKENS: Final = 126
@@ -47,7 +48,7 @@ def fit(corpus: Corpus, settings: Settings, target: Path) -> PromptSafetyNetwork
     torch.set_num_threads(1)
     network = PromptSafetyNetwork.fresh()
     if settings.start is not None:
-        network.load_state_dict(load_file(settings.start))
+        resume(network, settings.start, settings.frozen)
     groups = network.groups(settings.rate, settings.decay, settings.frozen)
     optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     bases = [group["lr"] for group in optimiser.param_groups]
