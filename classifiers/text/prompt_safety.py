@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,16 @@ from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.occlusion import offending_spans
-from classifiers.text.windows import MAX_CHARACTERS, OnnxEngine, TextTooLong, Window, WindowTokenizer, run
+from classifiers.text.openvino_engine import OpenVinoEngine, require_openvino
+from classifiers.text.windows import (
+    MAX_CHARACTERS,
+    Engine,
+    OnnxEngine,
+    TextTooLong,
+    Window,
+    WindowTokenizer,
+    run,
+)
 from classifiers.weights import SUMS, listed_files
 
 KIND: Final = "prompt-safety"
@@ -63,7 +72,7 @@ class PromptSafetyOptions(BaseModel):
     """`model` is a folder made by `training.prompt_safety.export`; without it, the embedded one.
 
     `sha256` is that of the folder's `SHA256SUMS`, and required with `model`. `spans: false` saves the search
-    for the words to cut.
+    for the words to cut. `runtime: openvino` is for processors with AMX and needs the extra of that name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,12 +80,13 @@ class PromptSafetyOptions(BaseModel):
     model: Path | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
     spans: bool = True
+    runtime: Literal["onnxruntime", "openvino"] = "onnxruntime"
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     tokenizer: WindowTokenizer
-    engine: OnnxEngine
+    engine: Engine
     heads: tuple[str, ...]
     slope: Scores
     offset: Scores
@@ -98,11 +108,14 @@ class _Read:
 class PromptSafetyClassifier:
     """Emits one signal per category and text; the highest-scoring window of a long text counts."""
 
-    def __init__(self, name: str, folder: Path, sums_sha256: str, *, spans: bool) -> None:
+    def __init__(
+        self, name: str, folder: Path, sums_sha256: str, *, spans: bool, engine: Callable[[Path], Engine]
+    ) -> None:
         self._name = name
         self._folder = folder
         self._sums_sha256 = sums_sha256
         self._spans = spans
+        self._engine = engine
         self._card = ClassifierCard(
             name=name,
             kind=KIND,
@@ -121,7 +134,8 @@ class PromptSafetyClassifier:
         """Build from settings; loads nothing yet.
 
         Raises:
-            ClassifierConfigError: a wrong option, a folder without model, or one without its `sha256`.
+            ClassifierConfigError: a wrong option, a folder without model or without its `sha256`, a runtime
+                that is not installed.
         """
         parsed = parse_options(PromptSafetyOptions, name, KIND, options)
         if parsed.model is not None and parsed.sha256 is None:
@@ -134,7 +148,11 @@ class PromptSafetyClassifier:
                 f"classifier {name!r}: no model in {folder}; check out models/prompt-safety whole "
                 "(training/prompt_safety makes it anew), or name its folder with the option model"
             )
-        return cls(name, folder, (parsed.sha256 or SHA256SUMS).lower(), spans=parsed.spans)
+        engine: Callable[[Path], Engine] = OnnxEngine
+        if parsed.runtime == "openvino":
+            require_openvino()
+            engine = OpenVinoEngine
+        return cls(name, folder, (parsed.sha256 or SHA256SUMS).lower(), spans=parsed.spans, engine=engine)
 
     @property
     def card(self) -> ClassifierCard:
@@ -228,7 +246,7 @@ class PromptSafetyClassifier:
             )
         return _Loaded(
             WindowTokenizer(files["tokenizer.json"]),
-            OnnxEngine(files["model.onnx"]),
+            self._engine(files["model.onnx"]),
             heads,
             np.array(calibration["slope"], np.float32),
             np.array(calibration["offset"], np.float32),

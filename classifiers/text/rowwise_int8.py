@@ -33,6 +33,56 @@ def quantise(source: Path, target: Path, *, tables: bool = False) -> None:
     onnx.save(model, str(target))
 
 
+def in_floats(source: Path) -> bytes:
+    """The graph of `source`, written by `quantise`, with its products in float32 again, as a file's bytes.
+
+    For runtimes that are slow at integer products. Weights keep the values that int8 gave them.
+    """
+    import onnx
+
+    model = onnx.load(str(source))
+    graph = model.graph
+    stored = {constant.name: constant for constant in graph.initializer}
+    nodes, restored = [], set()
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            output = node.output[0].removesuffix("_sum")
+            nodes.append(_float_product(graph, stored, node, output))
+            restored.add(output)
+        elif node.output[0] not in restored:
+            nodes.append(node)
+    _keep_what_counts(graph, nodes)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _float_product(graph: Any, stored: dict[str, Any], integer: Any, output: str) -> Any:
+    from onnx import helper, numpy_helper
+
+    weights = integer.input[1].removesuffix("_int8")
+    if weights not in stored:
+        whole = numpy_helper.to_array(stored[f"{weights}_int8"]).astype(np.float32)
+        whole = whole * numpy_helper.to_array(stored[f"{weights}_scale"])
+        stored[weights] = numpy_helper.from_array(whole, weights)
+        graph.initializer.append(stored[weights])
+    return helper.make_node("MatMul", [integer.input[0].removesuffix("_uint8"), weights], [output])
+
+
+def _keep_what_counts(graph: Any, nodes: list[Any]) -> None:
+    """Leave only nodes and constants that an output hangs on."""
+    needed = {output.name for output in graph.output}
+    kept = []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(node.input)
+    constants = [constant for constant in graph.initializer if constant.name in needed]
+    del graph.node[:]
+    graph.node.extend(reversed(kept))
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+
+
 class _Rewriting:
     """One pass over a graph's nodes; an input shared by several products is quantised once."""
 
