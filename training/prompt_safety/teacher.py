@@ -44,11 +44,11 @@ class Teacher:
         Raises:
             ValueError: a file is not the one that this reader was checked on.
         """
-        import h5py
-
         for name, wanted in (WEIGHTS, ENCODER):
             if file_sha256(root / FOLDER / name) != wanted:
                 raise ValueError(f"{root / FOLDER / name} is not the file of tox-block 0.1.2")
+        import h5py
+
         with (root / FOLDER / ENCODER[0]).open("rb") as file:
             index = {word: at for word, at in _word_index(file) if at < _VOCABULARY}
         with h5py.File(root / FOLDER / WEIGHTS[0]) as stored:

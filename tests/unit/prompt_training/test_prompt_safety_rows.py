@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from training.prompt_safety.calibrate import PRIOR, platt
-from training.prompt_safety.evaluate import auc, average_precision
+from training.prompt_safety.evaluate import auc, average_precision, weighted_auc
 from training.prompt_safety.grammar import Grammar, targets_of
 from training.prompt_safety.rows import HEADS, Counts, Row, held_out, kept, names_a_minor, text_hash
 
@@ -77,6 +77,15 @@ def test_figures_are_right_on_cases_done_by_hand() -> None:
     positive = np.array([True, False, True, False])
     assert auc(np.array([0.9, 0.8, 0.8, 0.1]), positive) == pytest.approx(3.5 / 4)
     assert average_precision(np.array([0.9, 0.8, 0.7, 0.1]), positive) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_a_weighted_auc_is_that_of_the_rows_repeated() -> None:
+    """A row of weight three counts as three rows; ties count half."""
+    positive = np.array([True, False, True, False])
+    scores, weights = np.array([0.9, 0.8, 0.8, 0.1]), np.array([1.0, 3.0, 2.0, 1.0])
+    repeated = np.repeat(np.arange(4), weights.astype(int))
+    expected = auc(scores[repeated], positive[repeated])
+    assert weighted_auc(scores, positive, weights) == pytest.approx(expected)
 
 
 def test_calibration_undoes_a_known_distortion() -> None:

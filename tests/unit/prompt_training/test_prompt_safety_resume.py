@@ -1,0 +1,45 @@
+"""A shipped model folder is a start for further training; garbled texts keep their labels."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from classifiers.text.prompt_safety import FOLDER
+from classifiers.text.windows import OnnxEngine
+from training.prompt_safety.corpus import _garbled
+from training.prompt_safety.network import PromptSafetyNetwork
+from training.prompt_safety.resume import resume
+
+
+@pytest.mark.models
+def test_a_model_folder_comes_back_as_the_network_that_it_was() -> None:
+    """Its logits lie near the int8 graph's; the frozen part is MiniLM's own."""
+    network, fresh = PromptSafetyNetwork.fresh(), PromptSafetyNetwork.fresh().state_dict()
+    resume(network, FOLDER, 2)
+    ids = np.random.default_rng(5).integers(1000, 20_000, (4, 24))
+    shipped = OnnxEngine(FOLDER / "model.onnx")(ids, np.ones_like(ids))
+    with torch.inference_mode():
+        found = network.eval()(torch.tensor(ids), torch.ones(4, 24, dtype=torch.long)).numpy()
+    assert np.abs(found - shipped).max() < 0.6
+    for depth, same in ((1, True), (2, False)):
+        name = f"encoder.encoder.layer.{depth}.output.dense.weight"
+        assert torch.equal(network.state_dict()[name], fresh[name]) is same
+
+
+def test_a_garbled_text_is_written_wholly_in_one_of_four_forms() -> None:
+    """Each form comes up, and two of them say the text again when undone."""
+    text = "a red boat on the lake"
+    chance = random.Random(3)
+    made = {_garbled(text, chance) for _ in range(60)}
+    assert made == {
+        text.translate(str.maketrans("aeiost", "431057")),
+        " ".join(text),
+        codecs.encode(text, "rot13"),
+        base64.b64encode(text.encode()).decode(),
+    }
