@@ -5,8 +5,6 @@ Duty: put sets and templates together. Validation is drawn by hash before anythi
 
 from __future__ import annotations
 
-import base64
-import codecs
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +35,7 @@ MIXED_POSTS: Final = 42_000
 """New posts for the teacher to judge; each seed makes its own."""
 
 PASSES: Final[Mapping[str, float]] = {
-    "jigsaw": 3.5,
+    "jigsaw": 2.6,
     MIXED: 1.0,
     "toxic_spans": 0.55,
     "measuring_hate_speech": 0.8,
@@ -104,8 +102,6 @@ class Corpus:
             text = text.lower()
         elif draw < 0.215:
             text = text.upper()
-        elif draw < 0.25:
-            text = _garbled(text, chance)
         return Row(text, row.source, row.kind, row.targets, row.weight)
 
 
@@ -150,19 +146,6 @@ def _disguised(text: str, chance: random.Random) -> str:
             swap = chance.randrange(1, len(word) - 2)
             words[at] = word[:swap] + word[swap + 1] + word[swap] + word[swap + 2 :]
     return " ".join(words)
-
-
-def _garbled(text: str, chance: random.Random) -> str:
-    """The whole text in a form that hides its words: the form alone is to say nothing about harm.
-
-    What such a text says is for the gateway's other views of it, which are plain again.
-    """
-    kind = chance.randrange(6)
-    if kind < 2:
-        return text.translate(_LEET)
-    if kind < 4:
-        return " ".join(text)
-    return codecs.encode(text, "rot13") if kind == 4 else base64.b64encode(text.encode()).decode()
 
 
 def _tell(whole: Corpus, counts: Counts, hashes: Mapping[str, frozenset[str]]) -> None:

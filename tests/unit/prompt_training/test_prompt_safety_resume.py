@@ -1,10 +1,7 @@
-"""A shipped model folder is a start for further training; garbled texts keep their labels."""
+"""A shipped model folder is a start for further training."""
 
 from __future__ import annotations
 
-import base64
-import codecs
-import random
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,6 @@ import torch
 
 from classifiers.text.prompt_safety import FOLDER
 from classifiers.text.windows import OnnxEngine
-from training.prompt_safety.corpus import _garbled
 from training.prompt_safety.network import PromptSafetyNetwork
 from training.prompt_safety.resume import average, resume
 from training.prompt_safety.train import save
@@ -44,16 +40,3 @@ def test_an_average_lies_between_both(tmp_path: Path) -> None:
     assert torch.allclose(network.heads.weight, before)
     average(network, tmp_path / "other.safetensors", 0.25, 2)
     assert torch.allclose(network.heads.weight, 0.25 * before + 0.75 * other.heads.weight, atol=1e-6)
-
-
-def test_a_garbled_text_is_written_wholly_in_one_of_four_forms() -> None:
-    """Each form comes up, and two of them say the text again when undone."""
-    text = "a red boat on the lake"
-    chance = random.Random(3)
-    made = {_garbled(text, chance) for _ in range(60)}
-    assert made == {
-        text.translate(str.maketrans("aeiost", "431057")),
-        " ".join(text),
-        codecs.encode(text, "rot13"),
-        base64.b64encode(text.encode()).decode(),
-    }
