@@ -36,6 +36,8 @@ TOKENS = 20
 """Word pieces of a prompt that the network sees, with the two markers; the pooled sentence sees 256."""
 GUIDED = 0.75
 """Part of the steps, from the first, in which guidance and the negative prompt act."""
+SHARED = 3
+"""In the first so-many steps from noise, what is not wanted is guessed once for all pictures of a batch."""
 MEASURED = 2
 """Every so-many of those steps what guidance pushes towards is worked out anew; between, it stays."""
 PATCH = 4
@@ -204,13 +206,16 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         self.scheduler.set_timesteps(sigmas=sigmas.tolist(), device=latents.device)
         self.scheduler.set_begin_index(0)
         timesteps, guided = self.scheduler.timesteps, math.ceil(GUIDED * steps)
-        push = torch.zeros_like(latents)
+        push, common = torch.zeros_like(latents), _Common(latents)
         with self.progress_bar(total=steps) as bar:
             for index, time in enumerate(timesteps):
                 # What a picture shows is settled early; guiding the rest costs more and adds texture.
                 measured = index < guided and index % MEASURED == 0
-                answer = self._predict(latents, time, text if measured else text[:count])
-                wanted, unwanted = answer[:count], answer[count:]
+                if measured and guidance_scale > 1 and start is None and index < SHARED:
+                    wanted, unwanted = self._measured_once(latents, index, text, common)
+                else:
+                    answer = self._predict(latents, time, text if measured else text[:count])
+                    wanted, unwanted = answer[:count], answer[count:]
                 if len(unwanted):
                     push = (guidance_scale - 1) * (wanted - unwanted)
                 clean = (wanted + push if index < guided else wanted).clamp(-1, 1)
@@ -290,6 +295,21 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         answer: torch.Tensor = self.unet(noisy, time, text, class_labels=text[:, -1], return_dict=False)[0]
         return answer.float()
 
+    def _measured_once(
+        self, latents: torch.Tensor, index: int, text: torch.Tensor, common: _Common
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is wanted of each picture, and what is not: the latter once for each negative prompt.
+
+        It is guessed from a noise that is the same for all pictures, ever: so early there is next to nothing
+        but noise in the latents, and the guess hardly depends on it.
+        """
+        count, noise = len(latents), float(self.scheduler.sigmas[index])
+        few, places = torch.unique(text[count:], dim=0, return_inverse=True)
+        rows = torch.cat([latents, common.at(noise, len(few))])
+        answer = self._predict(rows, self.scheduler.timesteps[index], torch.cat([text[:count], few]))
+        common.clean = answer[count:].clamp(-1, 1)
+        return answer[:count], answer[count:][places]
+
     def _unpack(self, latents: torch.Tensor) -> torch.Tensor:
         pictures: torch.Tensor = (pixel_shuffle(latents.float(), PATCH).clamp(-1, 1) + 1) / 2
         return pictures
@@ -307,6 +327,19 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         if output_type == "np":
             return arrays
         return [Image.fromarray((array * 255).round().astype(np.uint8)) for array in arrays]
+
+
+class _Common:
+    """The latents that stand for every picture's in the first steps: one fixed noise, and what it became."""
+
+    def __init__(self, latents: torch.Tensor) -> None:
+        source = torch.Generator().manual_seed(0)
+        self._noise = torch.randn(1, *latents.shape[1:], generator=source).to(latents)
+        self.clean = torch.zeros_like(self._noise)
+
+    def at(self, noise: float, count: int) -> torch.Tensor:
+        """`count` rows in which `noise` (0 to 1) parts are noise."""
+        return ((1 - noise) * self.clean + noise * self._noise).expand(count, -1, -1, -1)
 
 
 def _shortened(steps: int, strength: float) -> tuple[float, int]:
