@@ -68,6 +68,15 @@ SPAN_FROM: Final = 0.35
 Scores = npt.NDArray[np.float32]
 
 
+Runtime = Literal["onnxruntime", "openvino"]
+ENGINES: Final[Mapping[Runtime, Callable[[Path], Engine]]] = {
+    "onnxruntime": OnnxEngine,
+    "openvino": OpenVinoEngine,
+}
+_REVISED: Final[Mapping[Runtime, str]] = {"onnxruntime": "", "openvino": "-openvino"}
+"""What a runtime adds to the revision: another one moves scores a little."""
+
+
 class PromptSafetyOptions(BaseModel):
     """`model` is a folder made by `training.prompt_safety.export`; without it, the embedded one.
 
@@ -80,7 +89,7 @@ class PromptSafetyOptions(BaseModel):
     model: Path | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
     spans: bool = True
-    runtime: Literal["onnxruntime", "openvino"] = "onnxruntime"
+    runtime: Runtime = "onnxruntime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +117,16 @@ class _Read:
 class PromptSafetyClassifier:
     """Emits one signal per category and text; the highest-scoring window of a long text counts."""
 
-    def __init__(
-        self, name: str, folder: Path, sums_sha256: str, *, spans: bool, engine: Callable[[Path], Engine]
-    ) -> None:
+    def __init__(self, name: str, folder: Path, sums_sha256: str, *, spans: bool, runtime: Runtime) -> None:
         self._name = name
         self._folder = folder
         self._sums_sha256 = sums_sha256
         self._spans = spans
-        self._engine = engine
+        self._engine = ENGINES[runtime]
         self._card = ClassifierCard(
             name=name,
             kind=KIND,
-            revision=f"sums-{sums_sha256[:16]}",
+            revision=f"sums-{sums_sha256[:16]}{_REVISED[runtime]}",
             modality=Modality.TEXT,
             categories=frozenset(LABELS.values()),
             languages=("en",),
@@ -148,11 +155,10 @@ class PromptSafetyClassifier:
                 f"classifier {name!r}: no model in {folder}; check out models/prompt-safety whole "
                 "(training/prompt_safety makes it anew), or name its folder with the option model"
             )
-        engine: Callable[[Path], Engine] = OnnxEngine
         if parsed.runtime == "openvino":
             require_openvino()
-            engine = OpenVinoEngine
-        return cls(name, folder, (parsed.sha256 or SHA256SUMS).lower(), spans=parsed.spans, engine=engine)
+        sums = (parsed.sha256 or SHA256SUMS).lower()
+        return cls(name, folder, sums, spans=parsed.spans, runtime=parsed.runtime)
 
     @property
     def card(self) -> ClassifierCard:

@@ -36,8 +36,8 @@ TOKENS = 20
 """Word pieces of a prompt that the network sees, with the two markers; the pooled sentence sees 256."""
 GUIDED = 0.75
 """Part of the steps, from the first, in which guidance and the negative prompt act."""
-SHARED = 3
-"""In the first so-many steps from noise, what is not wanted is guessed once for all pictures of a batch."""
+SHARED = 0.87
+"""While so much of the latents is noise, what is not wanted is guessed once for all pictures of a batch."""
 MEASURED = 2
 """Every so-many of those steps what guidance pushes towards is worked out anew; between, it stays."""
 PATCH = 4
@@ -211,7 +211,8 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
             for index, time in enumerate(timesteps):
                 # What a picture shows is settled early; guiding the rest costs more and adds texture.
                 measured = index < guided and index % MEASURED == 0
-                if measured and guidance_scale > 1 and start is None and index < SHARED:
+                mere_noise = start is None and float(self.scheduler.sigmas[index]) >= SHARED
+                if measured and guidance_scale > 1 and mere_noise:
                     wanted, unwanted = self._measured_once(latents, index, text, common)
                 else:
                     answer = self._predict(latents, time, text if measured else text[:count])

@@ -93,5 +93,6 @@ def test_openvino_gives_onnx_runtimes_scores() -> None:
         PromptSafetyClassifier.from_options("judge", {"runtime": runtime})
         for runtime in ("onnxruntime", "openvino")
     ]
+    assert judges[1].card.revision == f"{judges[0].card.revision}-openvino"
     for plain, other in zip(*(judge.heads(PROMPTS) for judge in judges), strict=True):
         assert plain == pytest.approx(other, abs=0.06)
