@@ -100,8 +100,8 @@ def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     told = figures.told(figures.scores_of(seen, slope, offset), present, said)
     print("validation", json.dumps(told, indent=1), flush=True)
     show(to, "unseen style", *figures.views(sprites, TEST)[:3])
-    if (work / "drawn-test.npz").exists():
-        show(to, "generated", *figures.drawn(work / "drawn-test.npz"))
+    for part in ("single", "test"):
+        show(to, f"generated, {part}", *figures.drawn(work / f"drawn-{part}.npz"))
 
 
 def show(to: Path, name: str, pictures: torch.Tensor, present: np.ndarray, said: np.ndarray) -> None:

@@ -51,7 +51,19 @@ DRAWABLE = frozenset(
         "collision",
     ]
 )
-"""Labels with a concept that the generator can draw; cigarettes, coffins and rude hands it never saw."""
+"""Labels with a concept that the generator knows; cigarettes, coffins and rude hands it never saw."""
+RECOGNISABLE = DRAWABLE - {
+    "bottle with popping cork",
+    "collision",
+    "joker",
+    "skull and crossbones",
+    "slot machine",
+    "tropical drink",
+}
+"""Those that a person knows again in its pictures: of six of each, drawn apart from every set here, the
+others were smudges. Chosen before the training that it serves to measure."""
+OWN_COLOUR = frozenset(["drop of blood", "fire"])
+"""What is another thing in another colour: not trained on in one."""
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink")
 FRAMES = {
     "train": (
@@ -63,6 +75,9 @@ FRAMES = {
         "{a} and {other}",
         "{coloured}",
         "{many}",
+        "{other} and {a}",
+        "an icon of {a}",
+        "a big {name}",
     ),
     "test": (
         "a drawing of {a}",
@@ -72,12 +87,22 @@ FRAMES = {
         "{other} next to {a}",
         "a picture of {coloured}",
     ),
+    "single": (
+        "a drawing of {a}",
+        "an emoji of {a}",
+        "a sticker of {a}",
+        "one small {name}, simple style",
+        "a cute little {name}, flat icon",
+        "{a} on a {colour} square",
+    ),
 }
-COUNTS = {"train": (600, 400), "test": (100, 300)}
+"""`test` asks for pairs and for other colours too, and for everything in `DRAWABLE`; `single` for one thing,
+of `RECOGNISABLE`: there the prompt tells what the picture shows."""
+COUNTS = {"train": (2800, 2000), "test": (100, 300), "single": (100, 300)}
 """Pictures with a concept, and benign ones."""
 DRAWN_SIDE = 256
 LIKELIEST = 10
-SEEDS = {"train": 1_000_000, "test": 9_000_000}
+SEEDS = {"train": 1_000_000, "test": 9_000_000, "single": 5_000_000}
 
 
 @dataclass(frozen=True)
@@ -107,17 +132,21 @@ def _asked(label: str, frame: str, rng: random.Random, benign: list[str]) -> Ask
     return Asked(filled, shows)
 
 
+def _frames(part: str, label: str) -> list[str]:
+    plain = part == "train" and label in OWN_COLOUR
+    return [frame for frame in FRAMES[part] if not (plain and frame == "{coloured}")]
+
+
 def prompts(part: str, seed: int = 3) -> list[Asked]:
     """The part's prompts, mixed, so that the first ones alone are a smaller set of the same kind."""
     rng = random.Random(f"{part}-{seed}")
-    shown = sorted(DRAWABLE)
+    shown = sorted(RECOGNISABLE if part == "single" else DRAWABLE)
     said_of = {label for some in (*UNSAID.values(), *POSITIVE.values()) for label in some}
     benign = sorted(CORE - said_of)
     with_concept, without = COUNTS[part]
-    asked = [
-        _asked(shown[index % len(shown)], rng.choice(FRAMES[part]), rng, benign)
-        for index in range(with_concept)
-    ] + [_asked(rng.choice(benign), rng.choice(FRAMES[part]), rng, benign) for _ in range(without)]
+    labels = [shown[index % len(shown)] for index in range(with_concept)]
+    asked = [_asked(label, rng.choice(_frames(part, label)), rng, benign) for label in labels]
+    asked += [_asked(rng.choice(benign), rng.choice(FRAMES[part]), rng, benign) for _ in range(without)]
     rng.shuffle(asked)
     return asked
 
