@@ -78,11 +78,55 @@ def views(text: str) -> tuple[View, ...]:
     except TextExpands as error:
         raise InvalidText("the text is too long once its ligatures are spelled out; shorten it") from error
     _add(found, seen, NORMALISED, plain)
-    words = deobfuscate.matchable(plain)
+    decoded = _decoded(plain)
+    # An encoded run is no leetspeak, and what is in it may be.
+    words = deobfuscate.matchable(decoded or plain)
     if words is not None:
         _add(found, seen, FOLDED, _latinised(words))
-    _add(found, seen, DECODED, deobfuscate.decoded(plain.text), base=plain)
+    _add(found, seen, DECODED, decoded)
     return tuple(found)
+
+
+def legible(text: str) -> Mapped | None:
+    """Return the text as someone who reads plain words needs it, or None where that is the text as written.
+
+    Characters are made readable wherever they stand. Words are, where a good part of the letters stands in
+    words that are written otherwise: leetspeak, single letters, base64. To a model of language such a text,
+    as written, says nothing, whatever it says.
+
+    Raises:
+        TextExpands: the text is far longer spelled out than written.
+    """
+    if text.isascii() and not _looks_tricky(text):
+        return None
+    plain = readable(text)
+    changed = deobfuscate.matchable(decoded := _decoded(plain) or plain) or decoded
+    if changed is not plain and _otherwise(text, changed) > _A_GOOD_PART:
+        return changed
+    return None if plain.text == text else plain
+
+
+_A_GOOD_PART: Final = 0.2
+_WORD: Final = re.compile(r"\w+")
+
+
+def _otherwise(written: str, changed: Mapped) -> float:
+    """The share of the changed text's letters and digits in words that are written otherwise, in [0, 1]."""
+    every = other = 0
+    for word in _WORD.finditer(changed.text):
+        source = written[changed.starts[word.start()] : changed.ends[word.end() - 1]]
+        every += len(word.group())
+        other += len(word.group()) * (source != word.group())
+    return other / every if every else 0.0
+
+
+def _decoded(plain: Mapped) -> Mapped | None:
+    """The readable text with its encoded runs decoded, offsets into the text as written; None without any."""
+    found = deobfuscate.decoded(plain.text)
+    if found is None:
+        return None
+    starts = [plain.starts[at] for at in found.starts]
+    return Mapped(found.chars, starts, [plain.ends[at - 1] for at in found.ends])
 
 
 def load_tables() -> None:
@@ -91,9 +135,7 @@ def load_tables() -> None:
     deobfuscate.matchable(readable("һ3ll0 w o r l d"))
 
 
-def _add(
-    found: list[View], seen: set[str], name: str, mapped: Mapped | None, base: Mapped | None = None
-) -> None:
+def _add(found: list[View], seen: set[str], name: str, mapped: Mapped | None) -> None:
     if mapped is None:
         return
     text = mapped.text
@@ -101,10 +143,7 @@ def _add(
     if letters in seen or not letters:
         return
     seen.add(letters)
-    starts, ends = mapped.starts, mapped.ends
-    if base is not None:  # offsets into `base`, carried on to the original
-        starts, ends = [base.starts[i] for i in starts], [base.ends[i - 1] for i in ends]
-    found.append(View(name, text, starts, ends))
+    found.append(View(name, text, mapped.starts, mapped.ends))
 
 
 _PUNCTUATION_ENTITY: Final = re.compile(

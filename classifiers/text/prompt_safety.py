@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from classifiers.characters import TextExpands, readable
+from classifiers.characters import TextExpands
 from classifiers.mapped import Mapped
+from classifiers.normalize import legible
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
@@ -272,20 +273,18 @@ def within_parents(scores: Scores, heads: Sequence[str]) -> Scores:
 
 
 def _read(text: str) -> _Read:
-    """Full-width letters, twins of other scripts and invisible characters say nothing to an English model.
+    """What is written so that the model can't read it looks harmful to it, whatever it spells.
 
-    As written they look harmful to it whatever they spell, so it reads what they stand for.
+    So it reads what such a text stands for: twins of other scripts, leetspeak throughout, an encoded text.
 
     Raises:
         TextTooLong: spelled out, the text would be over `windows.MAX_CHARACTERS`.
     """
-    if text.isascii():
-        return _Read(text)
     try:
-        plain = readable(text)
+        plain = legible(text)
     except TextExpands as error:
         raise TextTooLong(f"over {MAX_CHARACTERS} characters once its ligatures are spelled out") from error
-    return _Read(plain.text, plain)
+    return _Read(text) if plain is None else _Read(plain.text, plain)
 
 
 def _checked(name: str, folder: Path, sums_sha256: str) -> dict[str, Path]:

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from classifiers.normalize import InvalidText, View, views
+from classifiers.normalize import InvalidText, View, legible, views
 from classifiers.signals import Span
+from gateway.evaluation.evasions import leetspeak, spaced_letters
 
 
 def names(text: str) -> list[str]:
@@ -186,3 +187,52 @@ def test_at_most_four_views() -> None:
     """However many tricks are mixed, the cost is bounded."""
     text = "s\u200becret s3cr3t " + base64.b64encode(b"purple elephants dancing").decode()
     assert names(text) == ["original", "normalised", "folded", "decoded"]
+
+
+PLAIN = "a cat sleeping on a sunny windowsill"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        leetspeak(PLAIN),
+        spaced_letters(PLAIN),
+        base64.b64encode(PLAIN.encode()).decode(),
+        base64.b64encode(b"a c4t sle3ping on a sunny wind0wsill").decode(),
+        f"a {leetspeak('cat sleeping')} on a sunny windowsill",
+    ],
+    ids=["leetspeak", "spaced", "base64", "some leetspeak in base64", "half leetspeak"],
+)
+def test_a_garbled_text_is_legible(written: str) -> None:
+    """Leetspeak, spelled-out letters and encoded runs, one in the other too, are read as what they spell."""
+    read = legible(written)
+    assert read is not None
+    assert read.text.split() == PLAIN.split()
+    assert all(0 <= a < b <= len(written) for a, b in zip(read.starts, read.ends, strict=True))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PLAIN,
+        "a photorealistic robot R2-D2 in the 1980s, 35mm f/1.4",
+        "a quiet street where a c4t sleeps in sun",
+    ],
+)
+def test_a_text_with_little_or_nothing_garbled_is_read_as_written(written: str) -> None:
+    """One odd word in an ordinary text is left to the further views."""
+    assert legible(written) is None
+
+
+def test_twins_are_legible_wherever_they_stand() -> None:
+    """Characters are made readable even where the words stay as they are."""
+    read = legible("a r\u0435d apple")
+    assert read is not None
+    assert read.text == "a red apple"
+
+
+def test_what_is_in_an_encoded_run_is_folded_too() -> None:
+    """Leetspeak hides no better inside base64, and the run itself is not taken for leetspeak."""
+    run = base64.b64encode(b"k1ll the d0g with a kn1fe").decode()
+    assert view(run, "folded").text == "kill the dog with a knife"
+    assert names(base64.b64encode(PLAIN.encode()).decode()) == ["original", "decoded"]

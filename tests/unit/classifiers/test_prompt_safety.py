@@ -14,7 +14,15 @@ from classifiers import taxonomy
 from classifiers.protocol import ClassifierConfigError
 from classifiers.text.prompt_safety import FOLDER, LABELS, SHA256SUMS, PromptSafetyClassifier
 from classifiers.text.windows import MAX_CHARACTERS, TextTooLong
-from gateway.evaluation.evasions import Evasion, combining_marks, full_width, homoglyphs
+from gateway.evaluation.evasions import (
+    Evasion,
+    combining_marks,
+    full_width,
+    homoglyphs,
+    in_base64,
+    leetspeak,
+    spaced_letters,
+)
 
 DETOXIFY = {
     "toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack", "sexual_explicit"
@@ -171,6 +179,26 @@ def test_dressed_up_letters_score_as_the_plain_text(judge: PromptSafetyClassifie
     for plain in ("a red apple on a wooden table", "a masked man murdering a woman with a knife"):
         told, expected = judge.classify([evade(plain), plain])
         assert [signal.score for signal in told] == pytest.approx([signal.score for signal in expected])
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("evade", [leetspeak, spaced_letters, in_base64], ids=lambda evade: evade.__name__)
+def test_a_text_garbled_throughout_is_read_as_what_it_stands_for(
+    judge: PromptSafetyClassifier, evade: Evasion
+) -> None:
+    """Harmless or not, a text in leetspeak, single letters or base64 scores about as the plain text does."""
+    for plain in ("a red apple on a wooden table", "a masked man murdering a woman with a knife"):
+        told, expected = judge.classify([evade(plain), plain])
+        assert [s.score for s in told] == pytest.approx([s.score for s in expected], abs=0.05)
+
+
+@pytest.mark.models
+def test_spans_of_leetspeak_lie_in_the_text_as_written(judge: PromptSafetyClassifier) -> None:
+    """The words to cut are those that were written."""
+    plain = "a masked man murdering a woman with a knife"
+    assert [(span.start, span.end) for span in top(judge, leetspeak(plain)).spans] == [
+        (span.start, span.end) for span in top(judge, plain).spans
+    ]
 
 
 @pytest.mark.models
