@@ -10,7 +10,9 @@ import base64
 import binascii
 import codecs
 import functools
+import itertools
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from classifiers import leetspeak, spelled, vocabulary
@@ -94,14 +96,41 @@ def rot13_words() -> frozenset[str]:
     return frozenset(codecs.encode(word, "rot13") for word in _COMMON.split())
 
 
+_TOLD_BY: Final = re.compile(r"[a-z]{3,}")
+_FEWEST, _MOST = 3, 400
+_IS_NONE, _IS_TURNED = 0.4, 0.5
+
+
+def is_rot13(text: str) -> bool:
+    """Whether a text is no English as it stands and is English turned, word by word.
+
+    Told by its first 400 words of three letters or more, of which there must be three. Of 760 English prompts
+    the least known has half of its words in the list, the best known in rot13 two in five.
+    """
+    words = [word.group() for word in itertools.islice(_TOLD_BY.finditer(text.lower()), _MOST)]
+    if len(words) < _FEWEST or _share_known(words) > _IS_NONE:
+        return False
+    return _share_known([codecs.encode(word, "rot13") for word in words]) >= _IS_TURNED
+
+
+def _share_known(words: Sequence[str]) -> float:
+    return sum(map(vocabulary.is_word, words)) / len(words)
+
+
 def _from_rot13(mapped: Mapped) -> Mapped:
-    """Turn the rot13-looking stretch; it shows by two frequent words, or one long one, written in rot13."""
+    """Turn the rot13-looking stretch; it shows by two frequent words, or one long one, written in rot13.
+
+    Without those, the whole text is turned where that makes it English.
+    """
     text, known = mapped.text, rot13_words()
     words = list(re.finditer(r"[A-Za-z]+", text))
     hits = [at for at, word in enumerate(words) if word.group().lower() in known]
-    if sum(len(words[at].group()) for at in hits) < 5:
+    if is_rot13(text):
+        first, last = 0, len(words) - 1
+    elif sum(len(words[at].group()) for at in hits) < 5:
         return mapped
-    first, last = _grown(words, hits[0], hits[-1])
+    else:
+        first, last = _grown(words, hits[0], hits[-1])
     start, end = words[first].start(), words[last].end()
     turned = codecs.encode(text[start:end], "rot13")
     made = Mapped([], [], [])

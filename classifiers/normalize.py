@@ -172,7 +172,7 @@ def _latinised(mapped: Mapped) -> Mapped:
 
 def _looks_tricky(text: str) -> bool:
     """Whether an ASCII text is worth the long way round; errs on the side of yes."""
-    return _quick_look().search(text) is not None
+    return _quick_look().search(text) is not None or deobfuscate.is_rot13(text)
 
 
 @functools.cache

@@ -236,3 +236,26 @@ def test_what_is_in_an_encoded_run_is_folded_too() -> None:
     run = base64.b64encode(b"k1ll the d0g with a kn1fe").decode()
     assert view(run, "folded").text == "kill the dog with a knife"
     assert names(base64.b64encode(PLAIN.encode()).decode()) == ["original", "decoded"]
+
+
+def test_rot13_shows_without_frequent_words() -> None:
+    """A text is turned where its words are English that way and none as they stand."""
+    plain = "dentist pulling a wisdom tooth, comic strip for a waiting room"
+    assert view(codecs.encode(plain, "rot13"), "decoded").text == plain
+    read = legible(codecs.encode(plain, "rot13"))
+    assert read is not None
+    assert read.text == plain
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Ein Hund schläft im Garten unter dem Baum",
+        "gnomes forging xylophones",
+        "fgenatyrq jvsr",
+        "Qwrtz Plmk",
+    ],
+)
+def test_what_is_no_english_either_way_stays(written: str) -> None:
+    """Other languages, odd English and two words alone are not turned."""
+    assert names(written) == ["original"]
