@@ -25,6 +25,8 @@ from training.picture_concepts.net import Early, parts
 
 ROUNDS, EPOCHS = 3, 2
 """Every picture is composed anew in each round, and tuned on so many times."""
+LAST_EPOCHS, LAST_SHARE = 2, 0.25
+"""Then a round of the generator's pictures, more of them, with so much of the artwork."""
 HELD_BACK = 4
 """Every fourth of the generator's training pictures is kept for calibration."""
 
@@ -59,13 +61,28 @@ def main() -> None:
             seed=given.seed,
             kept=lambda number: train.save(late, names, work / f"round-{number}.safetensors"),
         )
-        train.save(late, names, weights)
+
+        def last() -> train.Learnt:
+            again = train.thinned(train.artwork(sprites, early, given.seed + ROUNDS), LAST_SHARE, given.seed)
+            return train.joined([again, seen, drawn_for_training(work, early, "more")])
+
+        train.tune(
+            late,
+            [last],
+            epochs=LAST_EPOCHS,
+            seed=given.seed,
+            kept=lambda _: train.save(late, names, weights),
+            rates=train.LAST_RATES,
+            new_heads=False,
+        )
     finish(sprites, weights, work, given.to)
 
 
-def drawn_part(work: Path, *, held_back: bool) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+def drawn_part(
+    work: Path, part: str = "train", *, held_back: bool
+) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     """The generator's pictures for training, or those held back, without what the judge doubts."""
-    pictures, present, said = figures.drawn(work / "drawn-train.npz")
+    pictures, present, said = figures.drawn(work / f"drawn-{part}.npz")
     kept = (np.arange(len(pictures)) % HELD_BACK == 0) == held_back
     pictures, present, said = pictures[kept], present[kept], said[kept]
     pixels = ((pictures + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
@@ -74,9 +91,9 @@ def drawn_part(work: Path, *, held_back: bool) -> tuple[torch.Tensor, np.ndarray
     return pictures, present * said, said
 
 
-def drawn_for_training(work: Path, early: Early) -> train.Learnt:
+def drawn_for_training(work: Path, early: Early, part: str = "train") -> train.Learnt:
     """What is learnt from the generator's pictures."""
-    pictures, present, said = drawn_part(work, held_back=False)
+    pictures, present, said = drawn_part(work, part, held_back=False)
     return train.drawn(pictures, np.stack([present, said], 1), early)
 
 
@@ -86,9 +103,10 @@ def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
         raise SystemExit("the adapter's LABELS and CONCEPTS differ; make them the same, in order")
     early, late, names = train.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
-    more, more_present, more_said = drawn_part(work, held_back=True)
-    seen = np.concatenate([figures.logits(early, late, names, some) for some in (pictures, more)])
-    present, said = np.concatenate([present, more_present]), np.concatenate([said, more_said])
+    drawn = [drawn_part(work, part, held_back=True) for part in ("train", "more")]
+    every = [(pictures, present, said), *drawn]
+    seen = np.concatenate([figures.logits(early, late, names, some) for some, _, _ in every])
+    present, said = (np.concatenate([each[place] for each in every]) for place in (1, 2))
     slope, offset = figures.calibrate(seen, present, said)
     to.mkdir(parents=True, exist_ok=True)
     export(early, late, names, slope, offset, to / "model.onnx")
@@ -100,7 +118,7 @@ def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
     told = figures.told(figures.scores_of(seen, slope, offset), present, said)
     print("validation", json.dumps(told, indent=1), flush=True)
     show(to, "unseen style", *figures.views(sprites, TEST)[:3])
-    for part in ("single", "test"):
+    for part in ("alone", "test"):
         show(to, f"generated, {part}", *figures.drawn(work / f"drawn-{part}.npz"))
 
 

@@ -79,6 +79,14 @@ FRAMES = {
         "an icon of {a}",
         "a big {name}",
     ),
+    "more": (
+        "{a} on a {colour} background",
+        "{a} on {colour} paper",
+        "{colour} background with {a}",
+        "a cute {name}",
+        "a tiny {name}",
+        "{name}, minimal logo",
+    ),
     "test": (
         "a drawing of {a}",
         "an emoji of {a}",
@@ -87,7 +95,7 @@ FRAMES = {
         "{other} next to {a}",
         "a picture of {coloured}",
     ),
-    "single": (
+    "alone": (
         "a drawing of {a}",
         "an emoji of {a}",
         "a sticker of {a}",
@@ -96,13 +104,13 @@ FRAMES = {
         "{a} on a {colour} square",
     ),
 }
-"""`test` asks for pairs and for other colours too, and for everything in `DRAWABLE`; `single` for one thing,
+"""`test` asks for pairs and for other colours too, and for everything in `DRAWABLE`; `alone` for one thing,
 of `RECOGNISABLE`: there the prompt tells what the picture shows."""
-COUNTS = {"train": (2800, 2000), "test": (100, 300), "single": (100, 300)}
+COUNTS = {"train": (2800, 2000), "more": (800, 400), "test": (100, 300), "alone": (100, 300)}
 """Pictures with a concept, and benign ones."""
 DRAWN_SIDE = 256
 LIKELIEST = 10
-SEEDS = {"train": 1_000_000, "test": 9_000_000, "single": 5_000_000}
+SEEDS = {"train": 1_000_000, "more": 3_000_000, "test": 9_000_000, "alone": 7_000_000}
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,7 @@ def _frames(part: str, label: str) -> list[str]:
 def prompts(part: str, seed: int = 3) -> list[Asked]:
     """The part's prompts, mixed, so that the first ones alone are a smaller set of the same kind."""
     rng = random.Random(f"{part}-{seed}")
-    shown = sorted(RECOGNISABLE if part == "single" else DRAWABLE)
+    shown = sorted(RECOGNISABLE if part == "alone" else DRAWABLE)
     said_of = {label for some in (*UNSAID.values(), *POSITIVE.values()) for label in some}
     benign = sorted(CORE - said_of)
     with_concept, without = COUNTS[part]

@@ -33,6 +33,8 @@ FILLING, UNTOUCHED = 0.45, 0.35
 HEAD_EPOCHS = 4
 RATES = (5e-4, 2e-3)
 """Of the late part, and of the heads, at their highest."""
+LAST_RATES = (1.5e-4, 6e-4)
+"""The same in the last round, which goes on from the others."""
 
 
 @dataclass
@@ -43,6 +45,13 @@ class Learnt:
     label: torch.Tensor
     concepts: torch.Tensor
     said: torch.Tensor
+
+
+def thinned(learnt: Learnt, share: float, seed: int) -> Learnt:
+    """A part of it, at random."""
+    rng = torch.Generator().manual_seed(seed)
+    kept = torch.randperm(len(learnt.early), generator=rng)[: int(share * len(learnt.early))]
+    return Learnt(*(getattr(learnt, f.name)[kept] for f in fields(Learnt)))
 
 
 def joined(parts_of: list[Learnt]) -> Learnt:
@@ -132,9 +141,16 @@ def loss_of(late: Late, deep: torch.Tensor, learnt: Learnt, some: torch.Tensor) 
 
 
 def tune(
-    late: Late, rounds: list[Callable[[], Learnt]], *, epochs: int, seed: int, kept: Callable[[int], None]
+    late: Late,
+    rounds: list[Callable[[], Learnt]],
+    *,
+    epochs: int,
+    seed: int,
+    kept: Callable[[int], None],
+    rates: tuple[float, float] = RATES,
+    new_heads: bool = True,
 ) -> None:
-    """The new heads alone on the first round, then everything, for `epochs` of each round's pictures.
+    """New heads alone on the first round, then everything, for `epochs` of each round's pictures.
 
     The rates fall over all rounds; `kept` is called after each with its number.
     """
@@ -143,7 +159,7 @@ def tune(
     late.drop.train()
     heads = [*late.names.parameters(), *late.concepts.parameters()]
     tuned = [*late.blocks.parameters(), *late.conv.parameters(), *late.bn.parameters()]
-    optimiser = torch.optim.AdamW([{"params": tuned}, {"params": heads}], lr=RATES[0], weight_decay=0.05)
+    optimiser = torch.optim.AdamW([{"params": tuned}, {"params": heads}], lr=rates[0], weight_decay=0.05)
     plan, began = None, time.process_time()
     for number, make in enumerate(rounds):
         learnt = make()
@@ -151,9 +167,10 @@ def tune(
             f"round {number}: {len(learnt.early)} pictures, {time.process_time() - began:.0f} s", flush=True
         )
         if plan is None:
-            _tune_heads(late, learnt, heads)
+            if new_heads:
+                _tune_heads(late, learnt, heads)
             steps = len(rounds) * epochs * (len(learnt.early) // BATCH)
-            plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATES, total_steps=steps, pct_start=0.05)
+            plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.05)
         for epoch in range(epochs):
             losses = []
             for some in torch.randperm(len(learnt.early)).split(BATCH)[: len(learnt.early) // BATCH]:

@@ -1,4 +1,4 @@
-"""The one command: data folder and templates to weights and figures, in the stages of the shipped weights.
+"""The one command: data folder and templates to weights and figures, by the runs of the shipped weights.
 
 python -m training.prompt_safety --data ../shared/data --teacher DIR --work DIR
 """
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from training.prompt_safety.corpus import corpus
 from training.prompt_safety.evaluate import tell_heads, tell_jigsaw
-from training.prompt_safety.stages import LAST, SHIPPED, Common, Stage, fit_stages
+from training.prompt_safety.stages import LAST, SHIPPED, Common, Run, Stage, fit_runs
 from training.prompt_safety.teacher import Teacher
 from training.prompt_safety.train import load, logits_of
 
 
 def main() -> None:
-    """Reads, trains stage by stage, measures."""
+    """Reads, trains run by run, measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the public sets (see README.md)")
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoints")
@@ -35,23 +35,21 @@ def main() -> None:
         "--samples",
         type=int,
         nargs="+",
-        default=[stage.samples for stage in SHIPPED],
-        help="rows drawn in each stage, repetitions included",
+        help="rows drawn in each stage of one run, instead of the shipped runs",
     )
-    parser.add_argument(
-        "--rate",
-        type=float,
-        nargs="+",
-        default=[stage.rate for stage in SHIPPED],
-        help="learning rate of each stage",
-    )
+    parser.add_argument("--rate", type=float, nargs="+", help="learning rate of each of those stages")
     parser.add_argument(
         "--minutes",
         type=float,
         default=float("inf"),
         help="end a stage sooner, the rate falling with the time; the weights then follow the machine",
     )
-    parser.add_argument("--seed", type=int, default=7, help="of the first stage; each further one adds one")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=7,
+        help="of validation, and with --samples of the first stage; each adds one",
+    )
     parser.add_argument("--decay", type=float, default=0.85, help="learning rate of a layer by the one above")
     parser.add_argument("--frozen", type=int, default=2, help="lowest layers that are not trained")
     parser.add_argument(
@@ -59,16 +57,19 @@ def main() -> None:
     )
     parser.add_argument("--measure-only", action="store_true")
     args = parser.parse_args()
-    if len(args.samples) != len(args.rate):
-        parser.error(f"--samples names {len(args.samples)} stages and --rate {len(args.rate)}; give one each")
+    if len(args.samples or ()) != len(args.rate or ()):
+        parser.error("give --samples and --rate for as many stages each")
+    runs = SHIPPED
+    if args.samples:
+        runs = (Run(args.seed, [Stage(*each) for each in zip(args.samples, args.rate, strict=True)]),)
     if args.measure_only:
         network = load(args.work / LAST)
     else:
         teacher = None if args.teacher is None else Teacher.from_package(args.teacher)
-        network = fit_stages(
+        network = fit_runs(
             lambda seed: corpus(args.data, args.held_out, seed, teacher),
-            [Stage(*each) for each in zip(args.samples, args.rate, strict=True)],
-            Common(args.seed, args.decay, args.frozen, args.minutes, args.start),
+            runs,
+            Common(args.decay, args.frozen, args.minutes, args.start),
             args.work,
         )
     validation = corpus(args.data, args.held_out, args.seed).validation

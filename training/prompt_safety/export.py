@@ -20,7 +20,6 @@ from training.prompt_safety.calibrate import PRIOR, platt
 from training.prompt_safety.corpus import corpus
 from training.prompt_safety.evaluate import tell_heads, tell_jigsaw, tell_prompts
 from training.prompt_safety.network import backbone_folder
-from training.prompt_safety.resume import average
 from training.prompt_safety.rows import HEADS, Row
 from training.prompt_safety.stages import LAST
 from training.prompt_safety.train import load
@@ -36,16 +35,9 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, default=Path("benchmarks/prompts"))
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument(
-        "--average", type=Path, help="a checkpoint or model folder to average the weights with"
-    )
-    parser.add_argument("--share", type=float, default=0.6, help="of the checkpoint in that average")
-    parser.add_argument("--frozen", type=int, default=2, help="as in training")
     args = parser.parse_args()
     args.to.mkdir(parents=True, exist_ok=True)
     network = load(args.work / LAST)
-    if args.average is not None:
-        average(network, args.average, args.share, args.frozen)
     write_graph(network, args.to / "model.onnx", "logits", tables=True)
     shutil.copyfile(backbone_folder() / "tokenizer.json", args.to / "tokenizer.json")
     rows = corpus(args.data, args.held_out, args.seed).validation

@@ -31,14 +31,6 @@ def resume(network: PromptSafetyNetwork, start: Path, frozen: int) -> None:
         network.load_state_dict(load_file(start))
 
 
-def average(network: PromptSafetyNetwork, other: Path, share: float, frozen: int) -> None:
-    """Average the weights with `other`'s, which the network was trained on from; `share` is its own part."""
-    own = {name: value.clone() for name, value in network.state_dict().items()}
-    resume(network, other, frozen)
-    mixed = {name: value.lerp(own[name], share) for name, value in network.state_dict().items()}
-    network.load_state_dict(mixed)
-
-
 def _of_graph(path: Path, frozen: int) -> dict[str, torch.Tensor]:
     import onnx
     from onnx import numpy_helper

@@ -40,13 +40,17 @@ class Settings:
     frozen: int
     minutes: float = float("inf")
     start: Path | None = None
+    first: int | None = None
+    """Seed of the new layers' first weights, where it is another than the rest's."""
 
 
 def fit(corpus: Corpus, settings: Settings, target: Path) -> PromptSafetyNetwork:
     """Train and save to `target` (safetensors), every 50,000 samples and at the end."""
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed if settings.first is None else settings.first)
     torch.set_num_threads(1)
     network = PromptSafetyNetwork.fresh()
+    if settings.first is not None:
+        torch.manual_seed(settings.seed)
     if settings.start is not None:
         resume(network, settings.start, settings.frozen)
     groups = network.groups(settings.rate, settings.decay, settings.frozen)

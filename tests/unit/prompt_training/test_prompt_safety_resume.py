@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,7 @@ import torch
 from classifiers.text.prompt_safety import FOLDER
 from classifiers.text.windows import OnnxEngine
 from training.prompt_safety.network import PromptSafetyNetwork
-from training.prompt_safety.resume import average, resume
-from training.prompt_safety.train import save
+from training.prompt_safety.resume import resume
 
 
 @pytest.mark.models
@@ -28,15 +25,3 @@ def test_a_model_folder_comes_back_as_the_network_that_it_was() -> None:
     for depth, same in ((1, True), (2, False)):
         name = f"encoder.encoder.layer.{depth}.output.dense.weight"
         assert torch.equal(network.state_dict()[name], fresh[name]) is same
-
-
-@pytest.mark.models
-def test_an_average_lies_between_both(tmp_path: Path) -> None:
-    """A share of one keeps the network, of none gives the other; between them each weight is mixed."""
-    network, other = PromptSafetyNetwork.fresh(), PromptSafetyNetwork.fresh()
-    save(other, tmp_path / "other.safetensors")
-    before = network.heads.weight.detach().clone()
-    average(network, tmp_path / "other.safetensors", 1.0, 2)
-    assert torch.allclose(network.heads.weight, before)
-    average(network, tmp_path / "other.safetensors", 0.25, 2)
-    assert torch.allclose(network.heads.weight, 0.25 * before + 0.75 * other.heads.weight, atol=1e-6)

@@ -1,4 +1,4 @@
-"""The one command trains in the stages of the shipped weights."""
+"""The one command trains by the runs of the shipped weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from training.prompt_safety.corpus import Corpus
 from training.prompt_safety.grammar import Grammar
+from training.prompt_safety.network import PromptSafetyNetwork
 from training.prompt_safety.rows import HEADS, Row, none_of
-from training.prompt_safety.stages import LAST, SHIPPED, Common, Stage, fit_stages
+from training.prompt_safety.stages import LAST, SHIPPED, Common, Run, Stage, fit_runs
 
 
 def rows_of(seed: int) -> Corpus:
@@ -21,26 +22,43 @@ def rows_of(seed: int) -> Corpus:
 
 
 @pytest.mark.models
-def test_each_stage_goes_on_from_the_one_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two tiny stages: both checkpoints stay, the second lies near the first, and the log names both."""
+def test_runs_begin_alike_go_on_in_stages_and_are_averaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two tiny runs: checkpoints stay, a stage lies near the one before, the end is the mean of both."""
     seeds: list[int] = []
 
     def corpus_of(seed: int) -> Corpus:
         seeds.append(seed)
         return rows_of(seed)
 
-    network = fit_stages(corpus_of, [Stage(16, 1e-3), Stage(8, 1e-5)], Common(7, 0.85, 5), tmp_path)
-    assert seeds == [7, 8]
+    runs = [Run(7, [Stage(16, 1e-3), Stage(8, 1e-5)]), Run(17, [Stage(16, 1e-5)])]
+    network = fit_runs(corpus_of, runs, Common(0.85, 5), tmp_path)
+    assert seeds == [7, 8, 17]
     told = capsys.readouterr().out
     assert "stage 1 of 2: 16 rows, rate 0.001, seed 7" in told
     assert "stage 2 of 2: 8 rows, rate 1e-05, seed 8" in told
-    first, last = load_file(tmp_path / "stage-1.safetensors"), load_file(tmp_path / LAST)
-    apart = (first["heads.weight"] - last["heads.weight"]).abs().max()
-    assert 0 < apart < 0.01
-    assert torch.equal(network.state_dict()["heads.weight"], last["heads.weight"])
-    assert first["heads.weight"].shape[0] == len(HEADS)
+    assert "run 2 of 2" in told
+
+    def heads(name: str) -> torch.Tensor:
+        return load_file(tmp_path / name)["heads.weight"]
+
+    first, second, other = map(
+        heads, ("run-1/stage-1.safetensors", "run-1/stage-2.safetensors", "run-2/stage-1.safetensors")
+    )
+    assert 0 < (first - second).abs().max() < 0.01
+    torch.manual_seed(7)
+    begun = PromptSafetyNetwork.fresh().heads.weight
+    assert 0 < (other - begun).abs().max() < 0.01
+    assert torch.allclose(heads(LAST), (second + other) / 2)
+    assert torch.equal(network.state_dict()["heads.weight"], heads(LAST))
+    assert first.shape[0] == len(HEADS)
 
 
 def test_the_shipped_recipe_is_the_default() -> None:
-    """180,000 rows, then 70,000 at about half the rate: what the card of the shipped weights says."""
-    assert [(stage.samples, stage.rate) for stage in SHIPPED] == [(180_000, 1.5e-4), (70_000, 8e-5)]
+    """What the card of the shipped weights says: two runs, in three stages and in two."""
+    told = [(run.seed, [(stage.samples, stage.rate) for stage in run.stages]) for run in SHIPPED]
+    assert told == [
+        (7, [(180_000, 1.5e-4), (70_000, 8e-5), (100_000, 8e-5)]),
+        (17, [(120_000, 1.5e-4), (60_000, 8e-5)]),
+    ]
