@@ -45,9 +45,8 @@ def matchable(mapped: Mapped) -> Mapped | None:
     return None if changed is mapped else changed
 
 
-def decoded(text: str) -> Mapped | None:
-    """The text with base64, hexadecimal and rot13 runs decoded in place, or None when there is none."""
-    mapped = Mapped.of(text)
+def decoded(mapped: Mapped) -> Mapped | None:
+    """The readable text with base64, hexadecimal and rot13 runs decoded in place, or None without any."""
     changed = mapped.replaced(_BASE64, _from_base64)
     changed = changed.replaced(_HEX, _from_hex)
     if changed is mapped:
@@ -96,18 +95,18 @@ def rot13_words() -> frozenset[str]:
     return frozenset(codecs.encode(word, "rot13") for word in _COMMON.split())
 
 
-_TOLD_BY: Final = re.compile(r"[a-z]{3,}")
-_FEWEST, _MOST = 3, 400
+_TOLD_BY: Final = re.compile(r"\b[A-Za-z]{3,}\b")
+_FEWEST, _MOST = 3, 40
 _IS_NONE, _IS_TURNED = 0.4, 0.5
 
 
 def is_rot13(text: str) -> bool:
     """Whether a text is no English as it stands and is English turned, word by word.
 
-    Told by its first 400 words of three letters or more, of which there must be three. Of 760 English prompts
+    Told by its first 40 words of three letters or more, of which there must be three. Of 760 English prompts
     the least known has half of its words in the list, the best known in rot13 two in five.
     """
-    words = [word.group() for word in itertools.islice(_TOLD_BY.finditer(text.lower()), _MOST)]
+    words = [word.group().lower() for word in itertools.islice(_TOLD_BY.finditer(text), _MOST)]
     if len(words) < _FEWEST or _share_known(words) > _IS_NONE:
         return False
     return _share_known([codecs.encode(word, "rot13") for word in words]) >= _IS_TURNED

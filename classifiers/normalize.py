@@ -78,9 +78,7 @@ def views(text: str) -> tuple[View, ...]:
     except TextExpands as error:
         raise InvalidText("the text is too long once its ligatures are spelled out; shorten it") from error
     _add(found, seen, NORMALISED, plain)
-    decoded = _decoded(plain)
-    # An encoded run is no leetspeak, and what is in it may be.
-    words = deobfuscate.matchable(decoded or plain)
+    decoded, words = _undone(plain)
     if words is not None:
         _add(found, seen, FOLDED, _latinised(words))
     _add(found, seen, DECODED, decoded)
@@ -100,8 +98,9 @@ def legible(text: str) -> Mapped | None:
     if text.isascii() and not _looks_tricky(text):
         return None
     plain = readable(text)
-    changed = deobfuscate.matchable(decoded := _decoded(plain) or plain) or decoded
-    if changed is not plain and _otherwise(text, changed) > _A_GOOD_PART:
+    decoded, words = _undone(plain)
+    changed = words or decoded
+    if changed is not None and _otherwise(text, changed) > _A_GOOD_PART:
         return changed
     return None if plain.text == text else plain
 
@@ -120,13 +119,13 @@ def _otherwise(written: str, changed: Mapped) -> float:
     return other / every if every else 0.0
 
 
-def _decoded(plain: Mapped) -> Mapped | None:
-    """The readable text with its encoded runs decoded, offsets into the text as written; None without any."""
-    found = deobfuscate.decoded(plain.text)
-    if found is None:
-        return None
-    starts = [plain.starts[at] for at in found.starts]
-    return Mapped(found.chars, starts, [plain.ends[at - 1] for at in found.ends])
+def _undone(plain: Mapped) -> tuple[Mapped | None, Mapped | None]:
+    """The text with its encoded runs decoded, and that with its words un-tricked; None where none is.
+
+    An encoded run is no leetspeak, and what is in it may be.
+    """
+    decoded = deobfuscate.decoded(plain)
+    return decoded, deobfuscate.matchable(decoded or plain)
 
 
 def load_tables() -> None:

@@ -103,7 +103,7 @@ def finish(sprites: Sprites, weights: Path, work: Path, to: Path) -> None:
         raise SystemExit("the adapter's LABELS and CONCEPTS differ; make them the same, in order")
     early, late, names = train.load(weights)
     pictures, present, said, _ = figures.views(sprites, VALIDATION)
-    drawn = [drawn_part(work, part, held_back=True) for part in ("train", "more")]
+    drawn = [drawn_part(work, part, held_back=True) for part in generated.TAUGHT]
     every = [(pictures, present, said), *drawn]
     seen = np.concatenate([figures.logits(early, late, names, some) for some, _, _ in every])
     present, said = (np.concatenate([each[place] for each in every]) for place in (1, 2))

@@ -108,6 +108,8 @@ FRAMES = {
 of `RECOGNISABLE`: there the prompt tells what the picture shows."""
 COUNTS = {"train": (2800, 2000), "more": (800, 400), "test": (100, 300), "alone": (100, 300)}
 """Pictures with a concept, and benign ones."""
+TAUGHT = ("train", "more")
+"""Parts that are learnt from; the others are tests."""
 DRAWN_SIDE = 256
 LIKELIEST = 10
 SEEDS = {"train": 1_000_000, "more": 3_000_000, "test": 9_000_000, "alone": 7_000_000}
