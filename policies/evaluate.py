@@ -143,8 +143,8 @@ def evaluate(
         if evidence is not None:
             hit = _hit(rule, evidence)
             (enforced if rule.mode is Mode.ENFORCE else shadow).append(hit)
-            if rule.locked and hit.severity > severities.get(hit.category, Severity.NONE):
-                severities[hit.category] = hit.severity  # the locks' edges may lie below the policy's
+            if rule.locked:
+                _file_locked(rule, hit, peaks, severities)
 
     # both lists stand strictest first
     action = enforced[0].action if enforced else Action.ALLOW
@@ -154,6 +154,17 @@ def evaluate(
         decision_id, at, verdict, action, tuple(enforced), tuple(shadow), degraded, bool(failed), ref,
         findings, severities, reason,
     )  # fmt: skip
+
+
+def _file_locked(rule: CompiledRule, hit: RuleHit, peaks: Peaks, severities: dict[str, Severity]) -> None:
+    """File what a lock saw: its edges may lie below the policy's.
+
+    Each of its families counts, not the weakest alone: which one that is changes when a score rises.
+    """
+    seen = {key.partition("@")[0]: _SEVERITIES[peaks[key][0]] for key in rule.keys}
+    for category, severity in (*seen.items(), (hit.category, hit.severity)):
+        if severity > severities.get(category, Severity.NONE):
+            severities[category] = severity
 
 
 def _touched(stage: CompiledStage, peaks: Peaks) -> Iterable[CompiledRule]:

@@ -72,6 +72,15 @@ def test_a_locked_hit_is_named_and_has_its_severity() -> None:
     assert "under 18" in decision.public_reason
 
 
+@pytest.mark.parametrize("person", [0.4, 0.9])
+def test_every_family_of_a_lock_has_its_severity(person: float) -> None:
+    """Also the stronger one, so that a score that rises takes no severity away."""
+    signals = (Signal("sexual", 0.5, "text", "r"), Signal("real-person", person, "text", "r"))
+    decision = lax("sexual").decide(Stage.PROMPT, Findings(signals, (), ("text",)), "d")
+    stronger = Severity.LOW if person < LOCK_EDGES[1] else Severity.HIGH
+    assert decision.severities == {"sexual": Severity.LOW, "real-person": stronger}
+
+
 def test_what_nobody_measures_for_a_lock_is_visible() -> None:
     """uncovered_locked names each stage and category that no configured classifier measures for the locks."""
     assert lax("sexual").uncovered_locked == (
