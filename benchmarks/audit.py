@@ -26,7 +26,7 @@ from gateway.audit.record import RecordMaker
 from gateway.audit.schema import connect_writer
 from gateway.audit.sealing import Sealer
 from gateway.audit.store import Store
-from gateway.ports import RecordDraft
+from gateway.core.ports import RecordDraft
 
 
 def draft(*, sealed: bool = True) -> RecordDraft:

@@ -17,8 +17,8 @@ import numpy as np
 import pybase64
 from PIL import Image
 
+from gateway.core.requests import OutputFormat
 from gateway.imaging.encode import encode
-from gateway.requests import OutputFormat
 
 
 def scene(side: int) -> np.ndarray:

@@ -54,8 +54,8 @@ def picture() -> bytes:
 
     import numpy as np
 
+    from gateway.core.requests import OutputFormat
     from gateway.imaging.encode import encode
-    from gateway.requests import OutputFormat
 
     plain = encode(np.full((512, 512, 3), 200, np.uint8), OutputFormat.PNG)
     body = b"x" * (PICTURE_BYTES - len(plain) - 12)
@@ -135,9 +135,9 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
     import uvloop
 
     from gateway.api.app import create_app
-    from gateway.collection import settle
-    from gateway.settings import load_settings
-    from gateway.wiring import build
+    from gateway.service.collection import settle
+    from gateway.service.settings import load_settings
+    from gateway.service.wiring import build
 
     config = folder / "imagegate.yaml"
     (folder / "policies").mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pybase64
 
+from gateway.core.requests import OutputFormat
 from gateway.generation import emoji
 from gateway.generation.batch_worker import Stroke
 from gateway.generation.diffusers_backend import DiffusersGenerator
@@ -28,7 +29,6 @@ from gateway.generation.diffusers_options import parse_size
 from gateway.generation.diffusers_painter import DiffusersPainter
 from gateway.generation.tickets import BatchKey
 from gateway.imaging.encode import encode
-from gateway.requests import OutputFormat
 
 PROMPTS = ("a red apple", "a cat and a dog", "a blue car", "a rocket")
 BATCHES = (1, 2, 4, 8)

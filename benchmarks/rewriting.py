@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.ports import RewriteRequest
+from gateway.core.ports import RewriteRequest
 from gateway.rewriting import smollm2
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
 

@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 
 from classifiers.signals import Findings
-from gateway.settings import load_settings
-from gateway.wiring import build_classifiers, build_policies
+from gateway.service.settings import load_settings
+from gateway.service.wiring import build_classifiers, build_policies
 from policies.decision import Action, Stage
 
 NOUNS = [
@@ -75,8 +75,8 @@ def photos(folder: Path) -> Iterator[np.ndarray]:
 
 
 def generated(count: int) -> list[np.ndarray]:
+    from gateway.core.ports import Generated, GenerationRequest
     from gateway.generation.emoji import from_options
-    from gateway.ports import Generated, GenerationRequest
 
     prompts = [f"a {COLOURS[i % len(COLOURS)]} {NOUNS[i % len(NOUNS)]}" for i in range(count)]
 

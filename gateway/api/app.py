@@ -29,8 +29,8 @@ from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestC
 from gateway.api.openapi import schema_maker
 from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
 from gateway.api.routing import PlainRoutes
-from gateway.errors import GatewayError
-from gateway.surface import GatewayService
+from gateway.api.surface import GatewayService
+from gateway.core.errors import GatewayError
 from gateway.telemetry.metrics import GatewayMetrics
 
 # In order of use: the router looks from the top.

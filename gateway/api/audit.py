@@ -23,9 +23,9 @@ from gateway.api.form import refuse_foreign_pages
 from gateway.api.keys import Role
 from gateway.api.problems import JSON
 from gateway.audit.filters import RecordFilter
-from gateway.errors import Forbidden, NotFound
-from gateway.ports import Json
-from gateway.requests import Caller
+from gateway.core.errors import Forbidden, NotFound
+from gateway.core.ports import Json
+from gateway.core.requests import Caller
 
 router: Final = APIRouter(tags=["audit"])
 _Word = Annotated[str, Field(min_length=1, max_length=128)]

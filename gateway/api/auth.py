@@ -18,9 +18,9 @@ from starlette.requests import Request
 
 from gateway.api.keys import ApiKey, KeyTable, Role, load_keys
 from gateway.api.limits import RateLimiter
-from gateway.errors import ConfigurationError, Forbidden, Unauthenticated
-from gateway.requests import Caller
-from gateway.surface import ApiSettings
+from gateway.api.surface import ApiSettings
+from gateway.core.errors import ConfigurationError, Forbidden, Unauthenticated
+from gateway.core.requests import Caller
 
 GENERATE: Final = frozenset({Role.GENERATE})
 AUDIT: Final = frozenset({Role.AUDIT, Role.REVIEW})

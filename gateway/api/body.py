@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from gateway.api.problems import JSON, invalid_fields
-from gateway.errors import ContentTooLarge, RequestInvalid
+from gateway.core.errors import ContentTooLarge, RequestInvalid
 
 BODY_TIMEOUT_S: Final = 30.0
 _MAX_DIGITS: Final = 18

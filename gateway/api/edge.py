@@ -16,8 +16,8 @@ from starlette.requests import Request
 from gateway.api.auth import Authenticator
 from gateway.api.image_files import ImageFiles
 from gateway.api.limits import Admission
-from gateway.errors import GatewayError
-from gateway.surface import GatewayService
+from gateway.api.surface import GatewayService
+from gateway.core.errors import GatewayError
 from gateway.telemetry.metrics import GatewayMetrics
 
 READY: Final = "ok"

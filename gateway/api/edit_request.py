@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.api.body import check
 from gateway.api.form import Form
 from gateway.api.image_request import ImageGenerationRequest, to_image_request
-from gateway.errors import RequestInvalid
+from gateway.api.surface import ApiSettings
+from gateway.core.errors import RequestInvalid
+from gateway.core.ports import GeneratorCard
+from gateway.core.requests import Caller, ImageRequest, SourcePicture
 from gateway.imaging.decode import ImageRefused, decode, decode_mask
 from gateway.imaging.fit import fit_mask, fit_off_loop
-from gateway.ports import GeneratorCard
-from gateway.requests import Caller, ImageRequest, SourcePicture
-from gateway.surface import ApiSettings
 
 T = TypeVar("T")
 _LAX: Final = ConfigDict(extra="forbid", strict=False, frozen=True)  # a form knows text alone

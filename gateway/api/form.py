@@ -17,7 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from gateway.api.body import read_bytes
-from gateway.errors import Forbidden, RequestInvalid
+from gateway.core.errors import Forbidden, RequestInvalid
 
 FORM: Final = "multipart/form-data"
 _MAX_FIELDS: Final = 64

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.requests import OutputFormat
+from gateway.core.requests import OutputFormat
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}\.(png|jpeg|webp)")
 _SWEEP_EVERY_S: Final = 300.0

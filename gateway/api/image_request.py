@@ -13,11 +13,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from gateway.errors import RequestInvalid
-from gateway.ports import GeneratorCard
-from gateway.randomness import random_bytes
-from gateway.requests import Caller, ImageRequest, OutputFormat
-from gateway.surface import ApiSettings
+from gateway.api.surface import ApiSettings
+from gateway.core.errors import RequestInvalid
+from gateway.core.ports import GeneratorCard
+from gateway.core.randomness import random_bytes
+from gateway.core.requests import Caller, ImageRequest, OutputFormat
 
 MAX_PROMPT: Final = 32_000
 MAX_SEED: Final = 2**63 - 1

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from gateway.api.pictures import PicturesResponse, Piece
 from gateway.api.problems import error_response
-from gateway.errors import RequestInvalid
-from gateway.outcomes import (
+from gateway.core.errors import RequestInvalid
+from gateway.core.outcomes import (
     Blocked,
     Coverage,
     Delivered,
@@ -27,8 +27,8 @@ from gateway.outcomes import (
     RewriteTrace,
     WithheldImage,
 )
-from gateway.ports import RewriteMode
-from gateway.requests import ImageRequest
+from gateway.core.ports import RewriteMode
+from gateway.core.requests import ImageRequest
 from policies.decision import Action, Decision, Stage
 
 Checkpoint = tuple[int, str]

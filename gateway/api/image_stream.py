@@ -30,10 +30,10 @@ from gateway.api.image_response import (
     severities,
     usage,
 )
-from gateway.errors import GatewayError
-from gateway.outcomes import Blocked, Delivered, Held, Outcome, Partial, PartialImage, StreamEvent
-from gateway.ports import Progress
-from gateway.requests import ImageRequest
+from gateway.core.errors import GatewayError
+from gateway.core.outcomes import Blocked, Delivered, Held, Outcome, Partial, PartialImage, StreamEvent
+from gateway.core.ports import Progress
+from gateway.core.requests import ImageRequest
 
 KEEP_ALIVE_S: Final = 15.0
 SEND_TIMEOUT_S: Final = 30.0

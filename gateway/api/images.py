@@ -30,9 +30,9 @@ from gateway.api.image_request import ImageGenerationRequest, to_image_request
 from gateway.api.image_response import delivered_response, refused_response
 from gateway.api.image_stream import ImageStream
 from gateway.api.routing import PlainRoute
-from gateway.errors import NotFound
-from gateway.outcomes import Blocked, DeliveredImage, Held
-from gateway.requests import ImageRequest
+from gateway.core.errors import NotFound
+from gateway.core.outcomes import Blocked, DeliveredImage, Held
+from gateway.core.requests import ImageRequest
 
 router: Final = APIRouter(tags=["images"], route_class=PlainRoute)
 files_router: Final = APIRouter(tags=["images"])

@@ -22,7 +22,7 @@ from typing import Final
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 PREFIX: Final = "ig-"
 _SECRET_BYTES: Final = 32

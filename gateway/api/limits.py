@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from gateway.errors import Overloaded, QuotaExceeded
+from gateway.core.errors import Overloaded, QuotaExceeded
 
 _RETRY_FULL_S: Final = 1.0
 _RETRY_DRAINING_S: Final = 5.0

@@ -16,8 +16,8 @@ from uuid import uuid4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem, unforeseen
-from gateway.errors import GatewayError
-from gateway.randomness import random_bytes
+from gateway.core.errors import GatewayError
+from gateway.core.randomness import random_bytes
 from gateway.telemetry.metrics import GatewayMetrics
 
 _ACCESS: Final = logging.getLogger("imagegate.access")

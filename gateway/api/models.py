@@ -13,8 +13,8 @@ from gateway.api import responses
 from gateway.api.auth import ANYONE
 from gateway.api.edge import Edge, edge_of
 from gateway.api.problems import JSON
-from gateway.errors import NotFound
-from gateway.surface import ModelEntry
+from gateway.api.surface import ModelEntry
+from gateway.core.errors import NotFound
 
 router: Final = APIRouter(tags=["models"])
 

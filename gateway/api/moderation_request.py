@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 import pybase64
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from gateway.errors import ContentTooLarge, RequestInvalid
-from gateway.moderation_types import ModerationInput
+from gateway.core.errors import ContentTooLarge, RequestInvalid
+from gateway.core.moderation_types import ModerationInput
 
 MAX_TEXT: Final = 32_000
 MAX_INPUTS: Final = 32

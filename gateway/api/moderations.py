@@ -26,8 +26,8 @@ from gateway.api.image_response import checkpoint_headers, severities
 from gateway.api.moderation_request import ModerationRequest, to_inputs
 from gateway.api.problems import JSON
 from gateway.api.routing import PlainRoute
-from gateway.errors import ClassifierUnavailable
-from gateway.moderation_types import Moderation
+from gateway.core.errors import ClassifierUnavailable
+from gateway.core.moderation_types import Moderation
 from policies.decision import Action, Decision, Severity
 from policies.locks import LOCKS, implied_scores
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.problems import JSON
-from gateway.outcomes import DeliveredImage
+from gateway.core.outcomes import DeliveredImage
 
 ONE_WRITE_BYTES: Final = 512_000
 Piece: TypeAlias = bytes | DeliveredImage

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import Conflict, GatewayError, NotFound, RequestInvalid, Unauthenticated
+from gateway.core.errors import Conflict, GatewayError, NotFound, RequestInvalid, Unauthenticated
 
 JSON: Final = "application/json"
 _MAX_FIELDS_TOLD: Final = 3

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import orjson
 import rfc8785
 
-from gateway.errors import AuditUnavailable
+from gateway.core.errors import AuditUnavailable
 
 MAX_INTEGER: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exact (RFC 8785, 3.2.2.3)."""

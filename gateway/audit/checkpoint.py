@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.audit.keyfiles import read_or_create, write_public
 from gateway.audit.tree import HASH_BYTES
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 _ED25519: Final = b"\x01"
 _PRIVATE: Final = "PRIVATE+KEY+"

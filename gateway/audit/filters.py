@@ -12,7 +12,7 @@ from typing import Final
 from classifiers.taxonomy import CATEGORIES, CUSTOM_PREFIX, is_known, is_within
 from gateway.audit.record import TYPES
 from gateway.audit.record_checks import OUTCOME
-from gateway.errors import RequestInvalid
+from gateway.core.errors import RequestInvalid
 from policies.decision import Action, Stage
 
 STAGES: Final = (*(stage.value for stage in Stage), "rewrite", "generate", OUTCOME)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.audit.checkpoint import Head, NoteInvalid, Verifier
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Final
 
 from gateway.audit.record import Entry
-from gateway.errors import AuditUnavailable
-from gateway.ports import Receipt
+from gateway.core.errors import AuditUnavailable
+from gateway.core.ports import Receipt
 
 LINGER_S: Final = 0.1
 """How long records may lie in the queue while nobody waits for them, seconds."""

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 
 def read_or_create(path: Path, make: Callable[[], str], *, may_create: bool, purpose: str) -> str:

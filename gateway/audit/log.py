@@ -23,7 +23,7 @@ from gateway.audit.opening import Opened, free_bytes, open_log, reopen_store
 from gateway.audit.record import Entry, RecordMaker, new_id
 from gateway.audit.settings import BATCH_LIMIT, AuditSettings
 from gateway.audit.store import Connect, DoubleIds
-from gateway.ports import Json, Receipt, RecordDraft
+from gateway.core.ports import Json, Receipt, RecordDraft
 
 _log = logging.getLogger(__name__)
 _DISK_RETRY_S: Final = 1.0
@@ -34,7 +34,7 @@ _BROKEN: Final = "the audit log can't be trusted to keep a record"
 
 
 class SqliteAuditLog:
-    """`gateway.ports.AuditLog` on SQLite. Made by `open`; one process at a time."""
+    """`gateway.core.ports.AuditLog` on SQLite. Made by `open`; one process at a time."""
 
     def __init__(self, opened: Opened, on_broken: Callable[[str], None] | None, connect: Connect) -> None:
         self._settings = opened.settings
@@ -109,7 +109,7 @@ class SqliteAuditLog:
         return Head(frontier.size, root)
 
     def append(self, draft: RecordDraft) -> Future[Receipt]:
-        """Queue a record (see `gateway.ports.AuditLog`). Its future can't be cancelled: it is written.
+        """Queue a record (see `gateway.core.ports.AuditLog`). Its future can't be cancelled: it is written.
 
         Raises:
             AuditUnavailable: the queue is full, or the log is closed or broken.

@@ -9,7 +9,7 @@ from gateway.audit.heads import HeadsFile
 from gateway.audit.settings import BATCH_LIMIT
 from gateway.audit.store import SignedHead, Store
 from gateway.audit.tree import Frontier
-from gateway.errors import AuditCorrupt
+from gateway.core.errors import AuditCorrupt
 
 
 class Notary:

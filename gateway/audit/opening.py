@@ -13,7 +13,7 @@ from gateway.audit.heads import HeadsFile, read_heads
 from gateway.audit.sealing import Sealer
 from gateway.audit.settings import AuditSettings
 from gateway.audit.store import Connect, Store
-from gateway.errors import AuditCorrupt, ConfigurationError
+from gateway.core.errors import AuditCorrupt, ConfigurationError
 
 
 class WriterLock:

@@ -19,7 +19,7 @@ from gateway.audit.proof import make_proof
 from gateway.audit.schema import connect_reader
 from gateway.audit.sealing import SealBroken, Sealer
 from gateway.audit.tree import inclusion_ranges, root_of
-from gateway.errors import AuditUnavailable, ConfigurationError, Conflict, NotFound, RequestInvalid
+from gateway.core.errors import AuditUnavailable, ConfigurationError, Conflict, NotFound, RequestInvalid
 
 MAX_LIMIT: Final = 500
 _LEAVES_AT_ONCE: Final = 4096

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from gateway.audit.canonical import RecordInvalid, canonical
 from gateway.audit.sealing import SealedPart, Sealer
-from gateway.ports import RecordDraft
-from gateway.randomness import random_bytes
+from gateway.core.ports import RecordDraft
+from gateway.core.randomness import random_bytes
 
 FORMAT: Final = 1
 TYPES: Final = frozenset({"decision", "config", "review", "access", "erasure", "gap", "heartbeat"})

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 FORMAT: Final = "1"
 

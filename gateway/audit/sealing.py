@@ -22,8 +22,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.audit.keyfiles import read_or_create
-from gateway.errors import ConfigurationError
-from gateway.randomness import random_bytes
+from gateway.core.errors import ConfigurationError
+from gateway.core.randomness import random_bytes
 
 ALGORITHM: Final = "A256GCM"
 _NONCE: Final = 12

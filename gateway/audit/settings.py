@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 BATCH_LIMIT = 256
 """Records in one transaction at most, and new records after which a head is signed."""

@@ -19,8 +19,8 @@ from gateway.audit import schema
 from gateway.audit.checkpoint import Head, NoteInvalid, Verifier
 from gateway.audit.record import Entry
 from gateway.audit.tree import Frontier, leaf_hash
-from gateway.errors import AuditCorrupt
-from gateway.ports import Receipt
+from gateway.core.errors import AuditCorrupt
+from gateway.core.ports import Receipt
 
 Connect: TypeAlias = Callable[[Path], sqlite3.Connection]
 _CHUNK: Final = 32

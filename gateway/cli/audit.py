@@ -158,7 +158,7 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
     from gateway.audit.checkpoint import Verifier
     from gateway.audit.sealing import Sealer
     from gateway.audit.verify import verify as verify_log
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     settings = _settings(config, data)
     key = Verifier.parse(_read_key(public_key or settings.verifier_key))
@@ -176,7 +176,7 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
 
 
 def _settings(config: Path | None, data: Path | None) -> AuditSettings:
-    from gateway.wiring import audit_settings
+    from gateway.service.wiring import audit_settings
 
     return audit_settings(settings_from(config, data))
 
@@ -190,7 +190,7 @@ def _reader(settings: AuditSettings, *, unsealing: bool = False) -> AuditReader:
 
 
 def _found(reader: AuditReader, record_id: str) -> Sequence[StoredRecord]:
-    from gateway.errors import NotFound
+    from gateway.core.errors import NotFound
 
     try:
         return [reader.get(record_id)]
@@ -205,8 +205,8 @@ def _unsealed(settings: AuditSettings, records: Sequence[StoredRecord]) -> dict[
     """Put the look on record, wait until that is durable, then open."""
     from gateway.audit.log import SqliteAuditLog
     from gateway.audit.record import new_id
-    from gateway.errors import NotFound
-    from gateway.ports import RecordDraft
+    from gateway.core.errors import NotFound
+    from gateway.core.ports import RecordDraft
 
     sealed = [record.id for record in records if "sealed" in record.public]
     if not sealed:
@@ -232,7 +232,7 @@ def _who() -> str:
 
 
 def _read_key(path: Path) -> str:
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     try:
         return path.read_text(encoding="ascii")

@@ -34,8 +34,8 @@ def prove(
     - `imagegate audit prove 019ab… -o decision.tlog-proof`
     """
     from gateway.audit.reader import AuditReader
-    from gateway.errors import ConfigurationError
-    from gateway.wiring import audit_settings
+    from gateway.core.errors import ConfigurationError
+    from gateway.service.wiring import audit_settings
 
     with closing(AuditReader(audit_settings(settings_from(config, data)).database)) as reader:
         proof = reader.proof(record_id)
@@ -95,7 +95,7 @@ def check_proof(
 
 
 def _text(path: Path, option: str) -> str:
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     try:
         return path.read_text(encoding="utf-8")

@@ -29,7 +29,13 @@ class Commands(TyperGroup):
 
 
 def _bounded(run: Callable[[], Any], ctx: Any) -> Any:
-    from gateway.errors import AuditCorrupt, ConfigurationError, ContentTooLarge, GatewayError, RequestInvalid
+    from gateway.core.errors import (
+        AuditCorrupt,
+        ConfigurationError,
+        ContentTooLarge,
+        GatewayError,
+        RequestInvalid,
+    )
     from policies.errors import PolicyError
 
     try:

@@ -33,7 +33,7 @@ def convert(  # noqa: PLR0917  # typer: parameters are options
     """
     from classifiers.protocol import ClassifierConfigError
     from classifiers.text import detoxify_convert
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     if source not in SOURCES:
         raise ConfigurationError(f"{source!r} can't be converted; what can: {', '.join(SOURCES)}.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.evaluation.images import ImageEvaluation
     from gateway.evaluation.pictures import LabelledPicture
     from gateway.evaluation.text import OnStep
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
 
 FoldersArgument = Annotated[
     list[str] | None,
@@ -99,7 +99,7 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
 
 async def _drawn(settings: Settings, count: int, on_step: OnStep) -> Sequence[LabelledPicture]:
     from gateway.evaluation.drawn import draw
-    from gateway.wiring import build_generators
+    from gateway.service.wiring import build_generators
 
     generator = build_generators(settings)[settings.default_generator]
     on_step("loading the generator", 0)

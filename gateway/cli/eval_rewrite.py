@@ -15,7 +15,7 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from gateway.evaluation.rewrite import RewriteEvaluation, RewriteRun
-    from gateway.settings import ComponentSettings, Settings
+    from gateway.service.settings import ComponentSettings, Settings
 
 _BESIDE: Final = ("smollm2:strategy=instruct", "cut")
 """What stands beside the configured rewriter when none is named: the untuned base, and the rule alone."""
@@ -73,10 +73,16 @@ def rewrite(  # noqa: PLR0917  # typer: parameters are options
 
 
 def _run(settings: Settings, named: Sequence[str], policy: str | None) -> RewriteRun:
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
     from gateway.evaluation.libraries import require_extra
     from gateway.evaluation.rewrite import RewriteRun
-    from gateway.wiring import build_classifiers, build_cutter, build_embedder, build_policies, build_rewriter
+    from gateway.service.wiring import (
+        build_classifiers,
+        build_cutter,
+        build_embedder,
+        build_policies,
+        build_rewriter,
+    )
     from policies.decision import Stage
 
     require_extra()
@@ -104,8 +110,8 @@ def _components(settings: Settings, named: Sequence[str]) -> Mapping[str, Compon
 
 
 def _component(spec: str) -> ComponentSettings:
-    from gateway.errors import ConfigurationError
-    from gateway.settings import ComponentSettings
+    from gateway.core.errors import ConfigurationError
+    from gateway.service.settings import ComponentSettings
 
     type_, _, rest = spec.partition(":")
     options: dict[str, object] = {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from classifiers.signals import Modality
     from gateway.evaluation.prompts import LabelledPrompt
     from gateway.evaluation.text import OnStep, Run
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
     from policies.decision import Stage
     from policies.policy import Policy
 
@@ -63,7 +63,7 @@ def image_set_up(settings: Settings, classifiers: Sequence[str], policy: str | N
         PolicyError: there is no such policy, or these classifiers can't serve it.
     """
     from classifiers.signals import Modality
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
     from gateway.evaluation.libraries import require_extra
     from gateway.evaluation.text import Run
     from policies.decision import Stage
@@ -83,9 +83,9 @@ def _classifiers(
 ) -> tuple[Mapping[str, Classifier], tuple[str, ...], Policy]:
     """The compared and the policy's classifiers by name, the names of the compared, and the policy."""
     from classifiers.signals import Modality
-    from gateway.errors import ConfigurationError
-    from gateway.settings import ComponentSettings
-    from gateway.wiring import build_classifiers, build_policies
+    from gateway.core.errors import ConfigurationError
+    from gateway.service.settings import ComponentSettings
+    from gateway.service.wiring import build_classifiers, build_policies
 
     extra = {name: ComponentSettings(type=name) for name in classifiers if name not in settings.classifiers}
     settings = settings.model_copy(update={"classifiers": {**settings.classifiers, **extra}})

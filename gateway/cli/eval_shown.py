@@ -14,9 +14,9 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from classifiers.image.drawing_labels import DrawingLabels
+    from gateway.core.ports import ImageGenerator
     from gateway.evaluation.shown import Shown
-    from gateway.ports import ImageGenerator
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
 
 
 def images(  # noqa: PLR0917  # typer: parameters are options
@@ -81,8 +81,8 @@ def images(  # noqa: PLR0917  # typer: parameters are options
 
 
 def _generator(settings: Settings, name: str | None) -> ImageGenerator:
-    from gateway.errors import ConfigurationError
-    from gateway.wiring import build_generators
+    from gateway.core.errors import ConfigurationError
+    from gateway.service.wiring import build_generators
 
     built = build_generators(settings)
     chosen = name or settings.default_generator
@@ -94,7 +94,7 @@ def _generator(settings: Settings, name: str | None) -> ImageGenerator:
 def _judge(folder: Path | None) -> DrawingLabels:
     from classifiers.image.drawing_labels import FOLDER, DrawingLabels
     from classifiers.protocol import ClassifierConfigError
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     try:
         return DrawingLabels(folder or FOLDER)

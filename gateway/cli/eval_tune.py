@@ -60,7 +60,7 @@ def tune(  # noqa: PLR0917  # typer: parameters are options
 
 
 def _write(out: Path, fragment: str) -> None:
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     try:
         out.write_text(fragment + "\n", "utf-8")

@@ -20,10 +20,10 @@ from gateway.cli.views import decision_view
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gateway.outcomes import Blocked, Delivered, DeliveredImage, Held, Outcome, Partial, StreamEvent
-    from gateway.requests import ImageRequest
-    from gateway.service import Gateway
-    from gateway.settings import Settings
+    from gateway.core.outcomes import Blocked, Delivered, DeliveredImage, Held, Outcome, Partial, StreamEvent
+    from gateway.core.requests import ImageRequest
+    from gateway.service.gateway import Gateway
+    from gateway.service.settings import Settings
 
 FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
@@ -113,7 +113,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[StreamEvent], Awaitable[None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from gateway.ports import Progress as Step
+    from gateway.core.ports import Progress as Step
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console(error=True), transient=True) as bar:
@@ -127,7 +127,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[StreamEvent], Awaitable[None
 
 
 def _format(output: Path) -> str:
-    from gateway.errors import RequestInvalid
+    from gateway.core.errors import RequestInvalid
 
     if not output.parent.is_dir():  # asked before anything is drawn
         raise RequestInvalid(f"the folder {output.parent} does not exist", param="--output")
@@ -139,8 +139,8 @@ def _format(output: Path) -> str:
 
 def _write(outcome: Outcome, output: Path, n: int) -> dict[int, Path]:
     """Write what may leave; return the files by the pictures' places."""
-    from gateway.errors import ConfigurationError
-    from gateway.outcomes import Delivered, Partial
+    from gateway.core.errors import ConfigurationError
+    from gateway.core.outcomes import Delivered, Partial
 
     files: dict[int, Path] = {}
     if not isinstance(outcome, Delivered | Partial):
@@ -156,7 +156,7 @@ def _write(outcome: Outcome, output: Path, n: int) -> dict[int, Path]:
 
 
 def _report(outcome: Outcome, files: dict[int, Path]) -> None:
-    from gateway.outcomes import Delivered, Partial
+    from gateway.core.outcomes import Delivered, Partial
 
     if not isinstance(outcome, Delivered | Partial):
         _report_refusal(outcome)
@@ -183,7 +183,7 @@ def _report(outcome: Outcome, files: dict[int, Path]) -> None:
 
 
 def _report_refusal(outcome: Blocked | Held) -> None:
-    from gateway.outcomes import Held
+    from gateway.core.outcomes import Held
 
     word = "held" if isinstance(outcome, Held) else "blocked"
     say(f"{word:<11}at the {outcome.stage.value} stage: {outcome.reason}", style="red")
@@ -193,7 +193,7 @@ def _report_refusal(outcome: Blocked | Held) -> None:
 
 
 def _view(request: ImageRequest, outcome: Outcome, files: dict[int, Path]) -> dict[str, object]:
-    from gateway.outcomes import Delivered, Partial
+    from gateway.core.outcomes import Delivered, Partial
 
     view: dict[str, object] = {"outcome": type(outcome).__name__.lower(), "request_id": request.id}
     if isinstance(outcome, Delivered | Partial):

@@ -109,7 +109,7 @@ def revoke(
     - `imagegate keys revoke key_0123456789ab`
     """
     from gateway.api.keys import revoke_key
-    from gateway.errors import NotFound
+    from gateway.core.errors import NotFound
 
     path, _ = _file(file, config, data)
     if not revoke_key(path, key_id):
@@ -122,7 +122,7 @@ def revoke(
 
 def _require_policy(name: str, config: Path | None, data: Path | None) -> None:
     """Raises PolicyError: a key with a policy that can't serve would be answered 503."""
-    from gateway.wiring import build_classifiers, build_policies
+    from gateway.service.wiring import build_classifiers, build_policies
 
     settings = settings_from(config, data)
     build_policies(settings, build_classifiers(settings)).book.get(name)

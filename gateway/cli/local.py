@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.moderation import Moderator
-    from gateway.policies_in_force import PoliciesInForce
-    from gateway.requests import Caller
-    from gateway.service import Gateway
-    from gateway.settings import Settings
+    from gateway.core.policies_in_force import PoliciesInForce
+    from gateway.core.requests import Caller
+    from gateway.pipeline.moderation import Moderator
+    from gateway.service.gateway import Gateway
+    from gateway.service.settings import Settings
 
 SURFACE = "cli"
 
@@ -28,7 +28,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         ConfigurationError: a part is missing or wrong, or another process writes the log.
         AuditCorrupt: the log does not verify.
     """
-    from gateway.wiring import build
+    from gateway.service.wiring import build
 
     gateway = build(settings)
     try:
@@ -44,7 +44,7 @@ def local_caller(policies: PoliciesInForce, policy: str | None) -> Caller:
     Raises:
         PolicyError: there is none of that name; it tells those that there are.
     """
-    from gateway.requests import Caller
+    from gateway.core.requests import Caller
 
     if policy is not None:
         policies.book.get(policy)
@@ -59,7 +59,7 @@ def text_or_stdin(text: str) -> str:
     """
     import sys
 
-    from gateway.errors import RequestInvalid
+    from gateway.core.errors import RequestInvalid
 
     if text == "-":
         try:
@@ -79,7 +79,7 @@ async def running_moderator(settings: Settings) -> AsyncIterator[Moderator]:
         ConfigurationError: a part is missing or wrong, or another process writes the log.
         AuditCorrupt: the log does not verify.
     """
-    from gateway.wiring import build_moderator
+    from gateway.service.wiring import build_moderator
 
     alone = build_moderator(settings)
     try:

@@ -16,7 +16,7 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from classifiers.protocol import ClassifierCard
-    from gateway.ports import GeneratorCard, ImageGenerator, ModelIdentity, Rewriter
+    from gateway.core.ports import GeneratorCard, ImageGenerator, ModelIdentity, Rewriter
 
 GROUPS: Final = ("imagegate.classifiers", "imagegate.rewriters", "imagegate.generators")
 
@@ -36,7 +36,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     - `imagegate models list`
     - `imagegate models list --config imagegate.yaml --json`
     """
-    from gateway.wiring import build_classifiers, build_generators, build_rewriter
+    from gateway.service.wiring import build_classifiers, build_generators, build_rewriter
 
     settings = settings_from(config)
     cards = [classifier.card for classifier in build_classifiers(settings).values()]
@@ -76,7 +76,7 @@ def prepare(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     - `imagegate models prepare`
     """
     from classifiers.protocol import Closable, Warmable
-    from gateway.wiring import build_classifiers, build_generators, build_rewriter
+    from gateway.service.wiring import build_classifiers, build_generators, build_rewriter
 
     settings = settings_from(config)
     seconds: dict[str, float] = {}

@@ -15,8 +15,8 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 from gateway.cli.views import decision_view, strongest
 
 if TYPE_CHECKING:
-    from gateway.moderation_types import Moderation, ModerationInput
-    from gateway.settings import Settings
+    from gateway.core.moderation_types import Moderation, ModerationInput
+    from gateway.service.settings import Settings
     from policies.decision import Decision
 
 _STYLES: Final = {"none": "dim", "low": "yellow", "medium": "dark_orange", "high": "red"}
@@ -72,8 +72,8 @@ async def _judge(settings: Settings, asked: ModerationInput, policy: str | None)
 
 
 def _input(text: str | None, image: Path | None) -> ModerationInput:
-    from gateway.errors import RequestInvalid
-    from gateway.moderation_types import ModerationInput
+    from gateway.core.errors import RequestInvalid
+    from gateway.core.moderation_types import ModerationInput
 
     if text is None and image is None:
         raise RequestInvalid("give a text, `-` for standard input, or --image FILE", param="text")
@@ -82,7 +82,7 @@ def _input(text: str | None, image: Path | None) -> ModerationInput:
 
 
 def _read(image: Path) -> bytes:
-    from gateway.errors import ContentTooLarge, RequestInvalid
+    from gateway.core.errors import ContentTooLarge, RequestInvalid
     from gateway.imaging.decode import DecodeLimits
 
     most = DecodeLimits().max_bytes

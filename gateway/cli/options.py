@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
 
 JSON_ASKED: Final = "imagegate.json"
 """Key in a click context's `meta`: true once `--json` was given, so that errors are JSON too."""
@@ -50,7 +50,7 @@ def settings_from(config: Path | None, data: Path | None = None, **overrides: ob
         ConfigurationError: a file or a value is wrong.
         PolicyError: the file is not readable YAML; the message names line and column.
     """
-    from gateway.settings import load_settings
+    from gateway.service.settings import load_settings
 
     dotted = {name.replace("__", "."): value for name, value in overrides.items()}
     return load_settings(config, {"data": data, **dotted})
@@ -60,7 +60,7 @@ def microseconds(text: str | None, option: str) -> int | None:
     """Return an option's time in µs UTC. Raises RequestInvalid."""
     from datetime import UTC, datetime
 
-    from gateway.errors import RequestInvalid
+    from gateway.core.errors import RequestInvalid
 
     if text is None:
         return None

@@ -17,7 +17,7 @@ from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
     from classifiers.protocol import ClassifierCard
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
     from policies.book import PolicyBook
     from policies.decision import Stage
     from policies.errors import PolicyError
@@ -169,7 +169,7 @@ def coverage(
 
 def named_policy(named: str, config: Path | None) -> Policy:
     """The policy that serves under a name, or the one that a file holds."""
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     if Path(named).suffix not in (".yaml", ".yml"):
         return _book(config)[1].get(named)
@@ -202,13 +202,13 @@ def _show_stage(policy: Policy, stage: Stage) -> None:
 
 
 def _cards(config: Path | None) -> Mapping[str, ClassifierCard]:
-    from gateway.wiring import build_classifiers
+    from gateway.service.wiring import build_classifiers
 
     return {name: made.card for name, made in build_classifiers(settings_from(config)).items()}
 
 
 def _book(config: Path | None) -> tuple[Settings, PolicyBook]:
-    from gateway.wiring import build_classifiers, build_policies
+    from gateway.service.wiring import build_classifiers, build_policies
 
     settings = settings_from(config)
     return settings, build_policies(settings, build_classifiers(settings)).book

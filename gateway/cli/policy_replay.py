@@ -43,7 +43,7 @@ def replay(  # noqa: PLR0917  # typer: parameters are options
     from gateway.audit.filters import RecordFilter
     from gateway.audit.reader import AuditReader
     from gateway.cli.policy import named_policy
-    from gateway.wiring import audit_settings
+    from gateway.service.wiring import audit_settings
     from policies.replay import replay as decided_again
 
     filters = RecordFilter(

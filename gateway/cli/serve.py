@@ -15,7 +15,7 @@ from gateway.cli.printing import say
 from gateway.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
-    from gateway.settings import Settings
+    from gateway.service.settings import Settings
 
 
 class LogLevel(StrEnum):
@@ -70,7 +70,7 @@ def serve(  # noqa: PLR0917  # typer: parameters are options
 
 def _tell_idle_variables() -> None:
     """A mistyped variable would else be a setting that its operator believes in."""
-    from gateway.settings import variables_without_effect
+    from gateway.service.settings import variables_without_effect
 
     for name in variables_without_effect(os.environ):
         say(
@@ -97,9 +97,9 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
 
     from gateway.api.app import create_app
     from gateway.cli.server import DrainingServer, reload_on_hangup
-    from gateway.collection import settle
-    from gateway.errors import AuditUnavailable
-    from gateway.wiring import build
+    from gateway.core.errors import AuditUnavailable
+    from gateway.service.collection import settle
+    from gateway.service.wiring import build
 
     say("loading models …", error=True)
     servers: list[DrainingServer] = []
@@ -142,7 +142,7 @@ def _bound(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: the address is taken or not this machine's.
     """
-    from gateway.errors import ConfigurationError
+    from gateway.core.errors import ConfigurationError
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

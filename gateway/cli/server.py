@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 
 from gateway.api.app import begin_drain, drained
-from gateway.errors import GatewayError
+from gateway.core.errors import GatewayError
 from policies.book import ReloadReport
 
 _log = logging.getLogger("imagegate.policies")

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from classifiers.protocol import Pixels
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.asked import Asked, Thing
 from gateway.evaluation.colour_words import Floats
 from gateway.evaluation.recolour import dominant, recolour

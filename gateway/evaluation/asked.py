@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.colour_words import WORDS
 from gateway.evaluation.prompts import FOLDER, json_rows
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.measure import Measured
 from gateway.evaluation.metrics import Rate
 from gateway.evaluation.prompts import LabelledPrompt, categories_of

@@ -11,11 +11,11 @@ from typing import Final
 
 from classifiers.protocol import Pixels
 from gateway.audit.record import new_id
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.core.errors import ConfigurationError, GatewayError
+from gateway.core.ports import Generated, GenerationRequest, ImageGenerator, Picture
 from gateway.evaluation.pictures import LabelledPicture
 from gateway.evaluation.prompts import LabelledPrompt
 from gateway.imaging.decode import ImageRefused, decode_blocking
-from gateway.ports import Generated, GenerationRequest, ImageGenerator, Picture
 
 DRAWN: Final = "drawn"
 _THINGS: Final = (

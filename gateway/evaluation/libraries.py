@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Final
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 _NEEDED: Final = {"sklearn": "scikit-learn", "scipy": "scipy", "matplotlib": "matplotlib"}
 

@@ -1,8 +1,8 @@
 """Texts and pictures through the gate's own judge, and what each candidate makes of the findings.
 
-Duty: one pass of every item through `gateway.judge` (views, batchers, findings), asked of all classifiers at
-once; then, for each candidate, the scores of its classifiers alone and the policy's decision on them. Nothing
-goes on record: a measurement decides about nobody.
+Duty: one pass of every item through `gateway.pipeline.judge` (views, batchers, findings), asked of all
+classifiers at once; then, for each candidate, the scores of its classifiers alone and the policy's decision
+on them. Nothing goes on record: a measurement decides about nobody.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from classifiers.protocol import Pixels
 from classifiers.signals import Findings
 from classifiers.taxonomy import is_within
 from gateway.audit.record import new_id
-from gateway.concurrency import all_or_none
-from gateway.errors import ConfigurationError, RequestInvalid
-from gateway.judge import Judge, Measurer
-from gateway.ports import Receipt, RecordDraft
-from gateway.requests import Caller
-from gateway.trail import Trail
+from gateway.core.concurrency import all_or_none
+from gateway.core.errors import ConfigurationError, RequestInvalid
+from gateway.core.ports import Receipt, RecordDraft
+from gateway.core.requests import Caller
+from gateway.pipeline.judge import Judge, Measurer
+from gateway.pipeline.trail import Trail
 from policies.decision import Action, Decision, Stage
 from policies.policy import ClassifierUse, Policy, StagePlan
 

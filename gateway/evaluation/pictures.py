@@ -19,7 +19,7 @@ from PIL import Image
 
 from classifiers.protocol import Pixels
 from classifiers.taxonomy import CATEGORIES, is_known
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.artwork import rendered, require_svg, svg_of
 from gateway.evaluation.prompts import LabelledPrompt, json_rows, labelled_row
 from gateway.imaging.decode import DecodeLimits, ImageRefused, decode_blocking

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from classifiers.taxonomy import CATEGORIES, is_known, is_within
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 BUILT_IN: Final = ("lookalikes", "violations", "pairs")
 """The project's own held-out sets; they lie in a clone, not in an installed package."""

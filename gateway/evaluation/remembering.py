@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from classifiers.signals import Signal
-from gateway.errors import GatewayError
-from gateway.judge import Judge, Measurer
-from gateway.ports import ModelIdentity, Rewriter, RewriteRequest
-from gateway.trail import Trail
+from gateway.core.errors import GatewayError
+from gateway.core.ports import ModelIdentity, Rewriter, RewriteRequest
+from gateway.pipeline.judge import Judge, Measurer
+from gateway.pipeline.trail import Trail
 from policies.decision import Decision, Stage
 from policies.policy import Policy
 

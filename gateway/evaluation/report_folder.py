@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:

@@ -18,19 +18,19 @@ import numpy as np
 from classifiers.batching import MicroBatcher
 from classifiers.protocol import Classifier
 from gateway.audit.record import new_id
-from gateway.drift import DriftGauge
-from gateway.errors import GatewayError
+from gateway.core.errors import GatewayError
+from gateway.core.ports import Embedder, ModelIdentity, Rewriter, RewriteRequest
+from gateway.core.requests import Caller, ImageRequest
 from gateway.evaluation.measure import Unrecorded
 from gateway.evaluation.metrics import Rate
 from gateway.evaluation.remembering import Remembering, RememberingJudge
 from gateway.evaluation.rewrite_sets import Benign, Injection, Rewritable, RewriteSets
-from gateway.judge import Judge
-from gateway.ports import Embedder, ModelIdentity, Rewriter, RewriteRequest
-from gateway.requests import Caller, ImageRequest
-from gateway.rewrite_faults import Malformed, one_bounded_line
-from gateway.rewrite_stage import RewriteStage, Settled, enhance_request, rewrite_request
-from gateway.service import start_classifiers
-from gateway.trail import Trail
+from gateway.pipeline.drift import DriftGauge
+from gateway.pipeline.judge import Judge
+from gateway.pipeline.rewrite_faults import Malformed, one_bounded_line
+from gateway.pipeline.rewrite_stage import RewriteStage, Settled, enhance_request, rewrite_request
+from gateway.pipeline.trail import Trail
+from gateway.service.gateway import start_classifiers
 from policies.decision import Action, Decision, PolicyRef, Stage
 from policies.policy import ClassifierUse, Policy, StagePlan
 

@@ -17,7 +17,8 @@ import numpy as np
 from classifiers.image.drawing_labels import DrawingLabels
 from classifiers.protocol import Pixels
 from gateway.audit.record import new_id
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.core.errors import ConfigurationError, GatewayError
+from gateway.core.ports import Generated, GenerationRequest, ImageGenerator, ModelIdentity, Picture
 from gateway.evaluation.artwork import Artwork
 from gateway.evaluation.asked import KINDS, Asked, Kind, check_names
 from gateway.evaluation.colour_words import colour_of
@@ -25,7 +26,6 @@ from gateway.evaluation.metrics import Rate
 from gateway.evaluation.text import OnStep
 from gateway.evaluation.windows import TOP, Probabilities, both_found, found, top, windows
 from gateway.imaging.decode import ImageRefused, decode_blocking
-from gateway.ports import Generated, GenerationRequest, ImageGenerator, ModelIdentity, Picture
 
 TOGETHER: Final = 4
 """How many pictures are asked for at once."""

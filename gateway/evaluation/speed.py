@@ -13,7 +13,7 @@ from typing import Final
 from classifiers.batching import MicroBatcher
 from classifiers.protocol import Classifier
 from gateway.evaluation.figures import Speed
-from gateway.service import start_classifiers
+from gateway.service.gateway import start_classifiers
 
 BATCH: Final = 64
 _ROUNDS: Final = 3

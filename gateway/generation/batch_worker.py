@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from classifiers.protocol import Pixels
-from gateway.errors import GatewayError, GenerationFailed, Overloaded
+from gateway.core.errors import GatewayError, GenerationFailed, Overloaded
+from gateway.core.ports import Generated, Picture, Progress
+from gateway.core.requests import SourcePicture
 from gateway.generation.tickets import BatchKey, Ticket
-from gateway.ports import Generated, Picture, Progress
-from gateway.requests import SourcePicture
 
 _CLOSE_TIMEOUT_S: Final = 30.0
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.protocol import Pixels
-from gateway.errors import GenerationFailed, RequestInvalid
-from gateway.ports import GenerationRequest, GeneratorCard
+from gateway.core.errors import GenerationFailed, RequestInvalid
+from gateway.core.ports import GenerationRequest, GeneratorCard
 
 _GUIDANCE_LIMIT = 100.0
 _ROUNDING = 0.01

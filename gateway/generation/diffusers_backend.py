@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
-from gateway.adapter_options import parse_options
-from gateway.errors import RequestInvalid
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import RequestInvalid
+from gateway.core.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, ModelIdentity
 from gateway.generation.batch_worker import BatchWorker
 from gateway.generation.checks import check_request, check_source
 from gateway.generation.diffusers_loading import PipelineClass
 from gateway.generation.diffusers_options import DiffusersOptions, parse_size
 from gateway.generation.diffusers_painter import DiffusersPainter
 from gateway.generation.tickets import BatchKey, Ticket
-from gateway.ports import Generated, GenerationEvent, GenerationRequest, GeneratorCard, ModelIdentity
 
 
 class DiffusersGenerator:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from classifiers.weights import file_sha256
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.generation.diffusers_options import DiffusersOptions
 
 PipelineClass = Callable[[], type]

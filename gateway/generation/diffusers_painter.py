@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from classifiers.protocol import Pixels
-from gateway.errors import ConfigurationError, GenerationFailed
+from gateway.core.errors import ConfigurationError, GenerationFailed
 from gateway.generation.batch_worker import OnStep, Stroke
 from gateway.generation.checks import as_pictures
 from gateway.generation.diffusers_loading import LoadedPipeline, PipelineClass, load_pipeline

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import SUMS, read_sums
-from gateway.adapter_options import parse_options
-from gateway.errors import ConfigurationError
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import ConfigurationError
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.diffusers_options import DiffusersOptions
 

@@ -15,9 +15,8 @@ from typing import TypeAlias
 import numpy as np
 
 from classifiers.protocol import Pixels
-from gateway.errors import GenerationFailed, StageTimeout
-from gateway.generation.checks import check_request
-from gateway.ports import (
+from gateway.core.errors import GenerationFailed, StageTimeout
+from gateway.core.ports import (
     Generated,
     GenerationEvent,
     GenerationRequest,
@@ -26,6 +25,7 @@ from gateway.ports import (
     Picture,
     Progress,
 )
+from gateway.generation.checks import check_request
 
 _SIDE = 8
 

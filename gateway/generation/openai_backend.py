@@ -18,13 +18,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from gateway.adapter_options import parse_options
-from gateway.errors import GenerationFailed, StageTimeout
-from gateway.generation.checks import check_request
-from gateway.generation.diffusers_options import parse_size
-from gateway.generation.openai_options import OpenAIOptions, Parameter
-from gateway.generation.openai_replies import as_picture, failure, pictures_or_urls
-from gateway.ports import (
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import GenerationFailed, StageTimeout
+from gateway.core.ports import (
     Generated,
     GenerationEvent,
     GenerationRequest,
@@ -32,7 +28,11 @@ from gateway.ports import (
     ModelIdentity,
     Picture,
 )
-from gateway.upstream import connections, key_in_variable, read_bounded
+from gateway.core.upstream import connections, key_in_variable, read_bounded
+from gateway.generation.checks import check_request
+from gateway.generation.diffusers_options import parse_size
+from gateway.generation.openai_options import OpenAIOptions, Parameter
+from gateway.generation.openai_replies import as_picture, failure, pictures_or_urls
 
 _ERROR_BODY_BYTES: Final = 1 << 16
 

@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gateway.core.upstream import checked_base_url
 from gateway.generation.diffusers_options import Size
-from gateway.upstream import checked_base_url
 
 Parameter = Literal["seed", "steps", "negative_prompt", "guidance_scale", "quality", "background", "style"]
 

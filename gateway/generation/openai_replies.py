@@ -12,8 +12,8 @@ from typing import Any, Final
 import orjson
 import pybase64
 
-from gateway.errors import GatewayError, GenerationFailed, Overloaded, RequestInvalid
-from gateway.ports import Picture
+from gateway.core.errors import GatewayError, GenerationFailed, Overloaded, RequestInvalid
+from gateway.core.ports import Picture
 
 _MAGIC: Final = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 _REFUSED_CODES: Final = frozenset({"moderation_blocked", "content_policy_violation", "safety_violation"})

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 
 from classifiers.protocol import Pixels
-from gateway.errors import GenerationFailed
+from gateway.core.errors import GenerationFailed
 
 Latents: TypeAlias = Any
 """A torch tensor, as `callback_on_step_end` hands it over."""

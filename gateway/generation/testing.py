@@ -1,7 +1,7 @@
 """The suite that every image generator passes, ours and a third party's.
 
-Duty: the promises of `gateway.ports.ImageGenerator` as tests. Subclass `GeneratorContract`, give it `make`
-and `make_slow`, and let pytest (with pytest-asyncio in auto mode) collect the subclass.
+Duty: the promises of `gateway.core.ports.ImageGenerator` as tests. Subclass `GeneratorContract`, give it
+`make` and `make_slow`, and let pytest (with pytest-asyncio in auto mode) collect the subclass.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ import numpy as np
 import pytest
 
 from classifiers.protocol import Pixels
-from gateway.errors import GatewayError, GenerationFailed, RequestInvalid, StageTimeout
+from gateway.core.errors import GatewayError, GenerationFailed, RequestInvalid, StageTimeout
+from gateway.core.ports import (
+    Generated,
+    GenerationEvent,
+    GenerationRequest,
+    ImageGenerator,
+    Picture,
+    Progress,
+)
 from gateway.generation.checks import check_request
 from gateway.imaging.decode import decode
-from gateway.ports import Generated, GenerationEvent, GenerationRequest, ImageGenerator, Picture, Progress
 
 
 class GeneratorContract:

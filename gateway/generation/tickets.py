@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from classifiers.protocol import Pixels
-from gateway.errors import GatewayError, StageTimeout
-from gateway.ports import GenerationEvent, GenerationRequest
+from gateway.core.errors import GatewayError, StageTimeout
+from gateway.core.ports import GenerationEvent, GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from isal import isal_zlib
 from PIL import Image
 
 from classifiers.protocol import Pixels
+from gateway.core.requests import OutputFormat
 from gateway.imaging.workers import PixelWorkers, shared_workers
-from gateway.requests import OutputFormat
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _FILTER_UP: Final = 2

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from gateway.errors import Overloaded
+from gateway.core.errors import Overloaded
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from classifiers.weights import file_sha256
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 SUMS: Final = "sums.json"
 _LOCK_TIMEOUT_S: Final = 300.0

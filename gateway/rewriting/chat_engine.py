@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway.errors import ConfigurationError, RewriteFailed
+from gateway.core.errors import ConfigurationError, RewriteFailed
 from gateway.rewriting.chat_tokens import ChatTokens, EncodedTask, load_tokenizer
 from gateway.rewriting.loading import dtype_name, quiet_loading
 from gateway.rewriting.lora import Adapter

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.errors import ConfigurationError, RewriteFailed
+from gateway.core.errors import ConfigurationError, RewriteFailed
 from gateway.rewriting.loading import quiet_loading
 from gateway.rewriting.strategy import ChatTask, Frame, FrameName, is_finished
 from gateway.rewriting.vocabulary import Vocabulary

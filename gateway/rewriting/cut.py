@@ -13,9 +13,9 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.adapter_options import parse_options
-from gateway.errors import RewriteFailed
-from gateway.ports import ModelIdentity, RewriteMode, RewriteRequest
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import RewriteFailed
+from gateway.core.ports import ModelIdentity, RewriteMode, RewriteRequest
 from gateway.rewriting import cutting
 
 _REVISION: Final = "1"

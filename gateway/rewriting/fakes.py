@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from gateway.errors import RewriteFailed
-from gateway.ports import ModelIdentity, RewriteRequest
+from gateway.core.errors import RewriteFailed
+from gateway.core.ports import ModelIdentity, RewriteRequest
 from gateway.rewriting.form import one_line
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.errors import RewriteFailed
+from gateway.core.errors import RewriteFailed
 
 _PREAMBLE: Final = re.compile(
     r"^(?:(?:sure|certainly|okay|ok|of course|absolutely)\b[^:]{0,80}[:!,.]\s*)?"

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.onnx_session import open_session
-from gateway.errors import ConfigurationError, RewriteFailed
+from gateway.core.errors import ConfigurationError, RewriteFailed
 from gateway.rewriting.chat_engine import EngineSettings
 from gateway.rewriting.chat_tokens import ChatTokens, EncodedTask
 from gateway.rewriting.llama_graph import LlamaShape

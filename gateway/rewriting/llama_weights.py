@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from classifiers.weights import file_sha256
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.rewriting.cached_folder import cached_folder
 from gateway.rewriting.llama_graph import LlamaShape, build_graph
 from gateway.rewriting.lora import CONFIG, WEIGHTS, Adapter

@@ -14,12 +14,12 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from gateway.adapter_options import parse_options
-from gateway.errors import ConfigurationError, GatewayError, Overloaded, RewriteFailed, StageTimeout
-from gateway.ports import ModelIdentity, RewriteMode, RewriteRequest
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import ConfigurationError, GatewayError, Overloaded, RewriteFailed, StageTimeout
+from gateway.core.ports import ModelIdentity, RewriteMode, RewriteRequest
+from gateway.core.upstream import connections, key_in_variable, read_bounded
 from gateway.rewriting.form import one_line, refuse_echo
 from gateway.rewriting.openai_chat_options import OpenAIChatOptions
-from gateway.upstream import connections, key_in_variable, read_bounded
 
 _RETRY_AFTER_S: Final = 2.0
 

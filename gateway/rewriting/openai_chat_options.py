@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from gateway.upstream import checked_base_url
+from gateway.core.upstream import checked_base_url
 
 
 class OpenAIChatOptions(BaseModel):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 
 class PlainTokenizer:

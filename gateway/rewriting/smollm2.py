@@ -17,8 +17,8 @@ from pydantic import Field
 
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import cache_folder, check_sha256, read_sums
-from gateway.adapter_options import parse_options
-from gateway.errors import ConfigurationError
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import ConfigurationError
 from gateway.rewriting.chat_engine import ChatEngine
 from gateway.rewriting.llama_engine import LlamaEngine
 from gateway.rewriting.llama_weights import PEAKS, GraphSource, as_graph

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import package_file
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.rewriting.cached_folder import cached_folder
 from gateway.rewriting.loading import quiet_loading
 from gateway.rewriting.source import RewriterWeights

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import WEIGHT_SUFFIXES, resolve
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

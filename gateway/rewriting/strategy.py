@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from gateway.errors import RewriteFailed
-from gateway.ports import RewriteMode, RewriteRequest
+from gateway.core.errors import RewriteFailed
+from gateway.core.ports import RewriteMode, RewriteRequest
 from gateway.rewriting.cutting import cut, has_subject
 from gateway.rewriting.tuned import TUNED_SYSTEM, named, tuned_user
 

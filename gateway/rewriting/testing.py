@@ -1,6 +1,6 @@
 """The contract suite that every rewriter passes; a third party subclasses it and overrides `make_rewriter`.
 
-Duty: the promises of `gateway.ports.Rewriter` as tests. It needs pytest with pytest-asyncio (auto mode).
+Duty: the promises of `gateway.core.ports.Rewriter` as tests. It needs pytest with pytest-asyncio (auto mode).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 import pytest
 
 from classifiers.signals import Span
-from gateway.errors import GatewayError, RewriteFailed
-from gateway.ports import Rewriter, RewriteRequest
+from gateway.core.errors import GatewayError, RewriteFailed
+from gateway.core.ports import Rewriter, RewriteRequest
 
 _PROMPT = "a damn old car on a quiet street"
 _SPAN = Span(2, 6)

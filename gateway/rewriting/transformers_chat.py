@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from gateway.adapter_options import parse_options
-from gateway.errors import GatewayError, RewriteFailed
-from gateway.ports import ModelIdentity, RewriteRequest
+from gateway.core.adapter_options import parse_options
+from gateway.core.errors import GatewayError, RewriteFailed
+from gateway.core.ports import ModelIdentity, RewriteRequest
 from gateway.rewriting.chat_engine import ChatEngine, Engine, EngineSettings
 from gateway.rewriting.chat_tokens import EncodedTask
 from gateway.rewriting.form import one_line, refuse_echo

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gateway.errors import ConfigurationError, RewriteFailed
+from gateway.core.errors import ConfigurationError, RewriteFailed
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 _MARKUP: Final = re.compile(r"[<>|\[\]]")

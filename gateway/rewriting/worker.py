@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-from gateway.errors import GatewayError, Overloaded, RewriteFailed
+from gateway.core.errors import GatewayError, Overloaded, RewriteFailed
 
 _log = logging.getLogger(__name__)
 TaskT = TypeVar("TaskT")

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gateway.outcomes import Coverage
+from gateway.core.outcomes import Coverage
 from policies.decision import Decision, Mode
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from gateway.errors import ConfigurationError, GenerationFailed, RequestInvalid
+from gateway.core.errors import ConfigurationError, GenerationFailed, RequestInvalid
+from gateway.core.ports import GenerationRequest, Progress
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.testing import distance, pixels_of, running
-from gateway.ports import GenerationRequest, Progress
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway.errors import RequestInvalid
+from gateway.core.errors import RequestInvalid
+from gateway.core.ports import GenerationRequest, Progress
+from gateway.core.requests import SourcePicture
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.emoji import from_options
 from gateway.generation.testing import distance, pixels_of, running
-from gateway.ports import GenerationRequest, Progress
-from gateway.requests import SourcePicture
 
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 LEFT = np.zeros((64, 64), dtype=bool)

@@ -7,10 +7,10 @@ import pytest
 from aiohttp import web
 from support.images_server import ImagesServer, noise_png
 
-from gateway.errors import ConfigurationError, GenerationFailed, Overloaded, RequestInvalid, StageTimeout
+from gateway.core.errors import ConfigurationError, GenerationFailed, Overloaded, RequestInvalid, StageTimeout
+from gateway.core.ports import Generated, GenerationRequest
 from gateway.generation.openai_backend import OpenAIGenerator
 from gateway.generation.testing import pixels_of, running
-from gateway.ports import Generated, GenerationRequest
 
 
 def request(*seeds, **changes):

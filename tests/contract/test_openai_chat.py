@@ -9,8 +9,8 @@ from aiohttp import web
 from support.chat_server import ChatServer, reply, said
 
 from classifiers.signals import Span
-from gateway.errors import ConfigurationError, Overloaded, RewriteFailed, StageTimeout
-from gateway.ports import RewriteMode, RewriteRequest
+from gateway.core.errors import ConfigurationError, Overloaded, RewriteFailed, StageTimeout
+from gateway.core.ports import RewriteMode, RewriteRequest
 from gateway.rewriting.openai_chat import OpenAIChatRewriter
 from gateway.rewriting.testing import RewriterContract
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.tiny_chat import make_tiny_chat_model
 
-from gateway.ports import Rewriter
+from gateway.core.ports import Rewriter
 from gateway.rewriting import cut, smollm2
 from gateway.rewriting.fakes import ScriptedRewriter
 from gateway.rewriting.llama_engine import LlamaEngine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import SettingsForm, load_settings
+from gateway.service.settings import SettingsForm, load_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

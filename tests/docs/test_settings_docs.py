@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from gateway.settings import SettingsForm, settings_table
+from gateway.service.settings import SettingsForm, settings_table
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 

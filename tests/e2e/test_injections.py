@@ -8,8 +8,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from gateway.errors import GatewayError
-from gateway.ports import RewriteMode, RewriteRequest
+from gateway.core.errors import GatewayError
+from gateway.core.ports import RewriteMode, RewriteRequest
 from gateway.rewriting import smollm2
 
 pytestmark = pytest.mark.models

@@ -15,9 +15,9 @@ from openai import OpenAI
 from support.gateway import Painting, scripted_gateway
 
 from classifiers.image.picture_concepts import PictureConceptsClassifier
+from gateway.core.ports import Generated, GenerationRequest
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.emoji import from_options
-from gateway.ports import Generated, GenerationRequest
 
 pytestmark = pytest.mark.models
 

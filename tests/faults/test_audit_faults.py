@@ -16,8 +16,8 @@ from support.audit import draft, gap_reasons, stored_ids, verified
 
 from gateway.audit import AuditSettings, SqliteAuditLog
 from gateway.audit.schema import connect_writer
-from gateway.errors import AuditCorrupt, AuditUnavailable
-from gateway.ports import Receipt
+from gateway.core.errors import AuditCorrupt, AuditUnavailable
+from gateway.core.ports import Receipt
 
 # --- storage fails ------------------------------------------------------------------------------------
 

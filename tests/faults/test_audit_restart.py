@@ -14,7 +14,7 @@ from support.audit import draft, gap_reasons, verified
 
 from gateway.audit import AuditSettings, SqliteAuditLog
 from gateway.audit.schema import connect_writer
-from gateway.errors import AuditCorrupt, ConfigurationError
+from gateway.core.errors import AuditCorrupt, ConfigurationError
 
 # --- the process dies ---------------------------------------------------------------------------------
 
@@ -22,7 +22,7 @@ CHILD = """
 import os, sys, threading
 from pathlib import Path
 from gateway.audit import AuditSettings, SqliteAuditLog, new_id
-from gateway.ports import Receipt, RecordDraft
+from gateway.core.ports import Receipt, RecordDraft
 
 log = SqliteAuditLog.open(AuditSettings(Path(sys.argv[1]), origin="test.example/log"))
 

@@ -20,10 +20,10 @@ from support.gateway import Looks, Painting, Rewriting, Words, hurried, scripted
 
 from classifiers.signals import Signal
 from gateway.audit.schema import connect_writer
-from gateway.errors import AuditUnavailable
+from gateway.core.errors import AuditUnavailable
+from gateway.core.ports import Generated, GenerationEvent, GenerationRequest, Picture, Progress
 from gateway.generation.batch_worker import BatchWorker
 from gateway.generation.tickets import BatchKey, Ticket
-from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture, Progress
 from gateway.rewriting.worker import BatchWorker as RewriteWorker
 
 REQUEST_ID = "fail-closed"

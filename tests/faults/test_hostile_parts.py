@@ -17,10 +17,10 @@ import pytest
 from support.gateway import Painting, Rewriting, Words, hurried, scripted_gateway
 
 from classifiers.signals import Signal, Span
-from gateway.errors import AuditUnavailable, PluginError
-from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture, Progress
-from gateway.settings import RewriterSettings
-from gateway.wiring import build_rewriter
+from gateway.core.errors import AuditUnavailable, PluginError
+from gateway.core.ports import Generated, GenerationEvent, GenerationRequest, Picture, Progress
+from gateway.service.settings import RewriterSettings
+from gateway.service.wiring import build_rewriter
 
 HEADERS = {"x-request-id": "hostile"}
 DEADLINE_S = 0.5
@@ -201,7 +201,7 @@ async def test_a_part_that_does_not_close_leaves_the_log_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A backend whose `close` hangs and a rewriter whose `close` is no coroutine don't hold up the end."""
-    monkeypatch.setattr("gateway.service._CLOSE_WITHIN_S", 0.1)
+    monkeypatch.setattr("gateway.service.gateway._CLOSE_WITHIN_S", 0.1)
     painting, rewriter = Painting(), Rewriting()
     monkeypatch.setattr(painting, "close", _stubborn)
     monkeypatch.setattr(rewriter, "close", lambda: None)
@@ -224,6 +224,6 @@ async def test_a_factory_that_raises_refuses_to_start(monkeypatch: pytest.Monkey
     def factory(*_: Any) -> Any:
         raise RuntimeError("no such device")
 
-    monkeypatch.setattr("gateway.wiring.load_factory", lambda *_: factory)
+    monkeypatch.setattr("gateway.service.wiring.load_factory", lambda *_: factory)
     with pytest.raises(PluginError, match=r"'mine'.*no such device"):
         build_rewriter(RewriterSettings(type="mine"))

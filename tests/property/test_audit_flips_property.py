@@ -12,7 +12,7 @@ from gateway.audit import AuditSettings, SqliteAuditLog, new_id
 from gateway.audit.checkpoint import Verifier
 from gateway.audit.sealing import Sealer
 from gateway.audit.verify import verify
-from gateway.ports import RecordDraft
+from gateway.core.ports import RecordDraft
 
 FLIPS = 300
 _SAID = ("SELECT * FROM records", "SELECT * FROM marks", "SELECT * FROM sealed", "SELECT * FROM sealed_keys",

@@ -8,7 +8,7 @@ import sqlite3
 from gateway.audit import AuditSettings, new_id
 from gateway.audit.checkpoint import Verifier
 from gateway.audit.verify import verify
-from gateway.ports import Json, RecordDraft
+from gateway.core.ports import Json, RecordDraft
 
 
 def draft(stage: str = "outcome") -> RecordDraft:

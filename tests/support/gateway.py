@@ -22,12 +22,8 @@ from gateway.api.app import create_app
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
 from gateway.audit.settings import AuditSettings
-from gateway.drift import DriftGauge
-from gateway.judge import Judge
-from gateway.moderation import Moderator
-from gateway.pipeline import Pipeline
-from gateway.policies_in_force import PoliciesInForce
-from gateway.ports import (
+from gateway.core.policies_in_force import PoliciesInForce
+from gateway.core.ports import (
     Generated,
     GenerationEvent,
     GenerationRequest,
@@ -37,11 +33,15 @@ from gateway.ports import (
     Progress,
     RewriteRequest,
 )
-from gateway.records import Records
-from gateway.rewrite_stage import RewriteStage
+from gateway.pipeline.drift import DriftGauge
+from gateway.pipeline.judge import Judge
+from gateway.pipeline.moderation import Moderator
+from gateway.pipeline.rewrite_stage import RewriteStage
+from gateway.pipeline.run import Pipeline
 from gateway.rewriting.cut import from_options as cutter_from_options
-from gateway.service import Gateway, Parts
-from gateway.settings import Settings, load_settings
+from gateway.service.gateway import Gateway, Parts
+from gateway.service.records import Records
+from gateway.service.settings import Settings, load_settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import PolicyBook
 

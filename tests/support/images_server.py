@@ -8,8 +8,8 @@ import numpy as np
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.core.requests import OutputFormat
 from gateway.imaging.encode import encode
-from gateway.requests import OutputFormat
 
 
 def noise_png(seed, width, height):

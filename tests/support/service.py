@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 
 from classifiers.signals import Findings, Modality, Signal
+from gateway.api.surface import AuditPage, Emit, ModelEntry, Unsealed
 from gateway.audit.filters import RecordFilter
-from gateway.errors import RequestInvalid
-from gateway.moderation_types import Moderation, ModerationInput
-from gateway.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
-from gateway.ports import GeneratorCard, Json, ModelIdentity
-from gateway.requests import Caller, ImageRequest
-from gateway.surface import AuditPage, Emit, ModelEntry, Unsealed
+from gateway.core.errors import RequestInvalid
+from gateway.core.moderation_types import Moderation, ModerationInput
+from gateway.core.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
+from gateway.core.ports import GeneratorCard, Json, ModelIdentity
+from gateway.core.requests import Caller, ImageRequest
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from classifiers.text.encoder import SentenceEncoder
-from gateway.errors import GatewayError
-from gateway.ports import RewriteMode, RewriteRequest
+from gateway.core.errors import GatewayError
+from gateway.core.ports import RewriteMode, RewriteRequest
 from gateway.rewriting import smollm2
 
 CATEGORIES = ("violence", "sexual", "hate", "harassment", "self-harm", "illicit", "profanity")

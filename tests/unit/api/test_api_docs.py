@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from support.service import FakeSettings, ScriptedService
 
-from gateway import errors
 from gateway.api.app import create_app
 from gateway.api.audit import AuditQuery
 from gateway.api.image_request import ImageGenerationRequest
+from gateway.core import errors
 from gateway.telemetry.metrics import GatewayMetrics
 
 DOCS = Path(__file__).parents[3] / "docs"

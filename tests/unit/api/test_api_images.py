@@ -18,9 +18,9 @@ from support.service import (
 
 from gateway.api import schemas
 from gateway.api.body import read_bytes
-from gateway.errors import ContentTooLarge, RequestInvalid
-from gateway.outcomes import Blocked, Coverage, Delivered, Held, Partial
-from gateway.requests import OutputFormat
+from gateway.core.errors import ContentTooLarge, RequestInvalid
+from gateway.core.outcomes import Blocked, Coverage, Delivered, Held, Partial
+from gateway.core.requests import OutputFormat
 from policies.decision import Action, Stage
 
 PATH = "/v1/images/generations"

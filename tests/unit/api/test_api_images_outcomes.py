@@ -20,7 +20,7 @@ from support.service import (
 
 from classifiers.signals import Span
 from gateway.api.app import create_app
-from gateway.errors import (
+from gateway.core.errors import (
     AuditUnavailable,
     ClassifierUnavailable,
     GatewayError,
@@ -29,8 +29,8 @@ from gateway.errors import (
     RewriteFailed,
     StageTimeout,
 )
-from gateway.outcomes import Coverage, Delivered, RewriteTrace
-from gateway.ports import ModelIdentity
+from gateway.core.outcomes import Coverage, Delivered, RewriteTrace
+from gateway.core.ports import ModelIdentity
 
 PATH = "/v1/images/generations"
 

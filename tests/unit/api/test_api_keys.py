@@ -13,7 +13,7 @@ from support.service import FakeServer, FakeSettings, ScriptedService, client_of
 from gateway.api.app import create_app
 from gateway.api.auth import Authenticator, check_bind
 from gateway.api.keys import ApiKey, KeyTable, NewKey, Role, add_key, create_key, load_keys, revoke_key
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 GENERATE = "/v1/images/generations"
 BODY = {"prompt": "x"}

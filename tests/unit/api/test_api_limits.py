@@ -12,7 +12,7 @@ from support.service import FakeServer, ScriptedService, client_of, delivered
 
 from gateway.api.app import begin_drain, create_app, drained
 from gateway.api.limits import Admission, RateLimiter
-from gateway.errors import Overloaded, QuotaExceeded
+from gateway.core.errors import Overloaded, QuotaExceeded
 
 PATH = "/v1/images/generations"
 

@@ -12,8 +12,8 @@ from classifiers.signals import Findings, Modality, Signal
 from classifiers.taxonomy import OPENAI_CATEGORIES
 from gateway.api import schemas
 from gateway.api.moderation_request import MAX_IMAGES, MAX_INPUTS
+from gateway.core.moderation_types import Moderation
 from gateway.imaging.decode import DecodeLimits
-from gateway.moderation_types import Moderation
 from policies.decision import Action, Severity, Stage
 
 PATH = "/v1/moderations"

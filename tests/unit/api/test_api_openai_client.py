@@ -13,11 +13,11 @@ from support.service import PNG, ScriptedService, decision, delivered
 
 from classifiers.signals import Modality
 from gateway.api.app import create_app
-from gateway.errors import ClassifierUnavailable
-from gateway.moderation_types import Moderation
-from gateway.outcomes import Blocked, PartialImage
-from gateway.ports import Progress
-from gateway.requests import OutputFormat
+from gateway.core.errors import ClassifierUnavailable
+from gateway.core.moderation_types import Moderation
+from gateway.core.outcomes import Blocked, PartialImage
+from gateway.core.ports import Progress
+from gateway.core.requests import OutputFormat
 from policies.decision import Action, Stage
 
 DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()

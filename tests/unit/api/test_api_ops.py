@@ -10,7 +10,7 @@ from support.service import ScriptedService, decision
 
 from classifiers.signals import Failure, FailureKind, Findings
 from gateway.api import schemas
-from gateway.outcomes import Coverage
+from gateway.core.outcomes import Coverage
 from gateway.telemetry.logs import JsonLines, PlainLines
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.decision import Action

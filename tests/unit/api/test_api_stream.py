@@ -15,11 +15,11 @@ from support.service import PNG, ScriptedService, call_raw, decision, delivered,
 from gateway.api import image_stream
 from gateway.api.app import create_app
 from gateway.api.image_stream import Pending
-from gateway.errors import GenerationFailed, Overloaded
-from gateway.outcomes import Blocked, Coverage, Partial, PartialImage
-from gateway.ports import Progress
-from gateway.requests import ImageRequest, OutputFormat
-from gateway.surface import Emit
+from gateway.api.surface import Emit
+from gateway.core.errors import GenerationFailed, Overloaded
+from gateway.core.outcomes import Blocked, Coverage, Partial, PartialImage
+from gateway.core.ports import Progress
+from gateway.core.requests import ImageRequest, OutputFormat
 from policies.decision import Action, Stage
 
 PATH = "/v1/images/generations"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.audit import AuditSettings, SqliteAuditLog, new_id
-from gateway.ports import Json, RecordDraft
+from gateway.core.ports import Json, RecordDraft
 
 
 @pytest.fixture

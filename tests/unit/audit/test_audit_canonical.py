@@ -9,7 +9,7 @@ import pytest
 import rfc8785
 
 from gateway.audit.canonical import MAX_INTEGER, RecordInvalid, canonical
-from gateway.errors import AuditUnavailable
+from gateway.core.errors import AuditUnavailable
 
 
 class Colour(StrEnum):

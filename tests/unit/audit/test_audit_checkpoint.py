@@ -9,7 +9,7 @@ import pytest
 
 from gateway.audit.checkpoint import Head, NoteInvalid, Signer, Verifier
 from gateway.audit.tree import EMPTY_ROOT
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 # golang.org/x/mod/sumdb/note: the key pair and signed text of its documentation
 SKEY = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"

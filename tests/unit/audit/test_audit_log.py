@@ -21,8 +21,8 @@ from gateway.audit.heads import read_heads
 from gateway.audit.record import RecordMaker
 from gateway.audit.schema import connect_writer
 from gateway.audit.tree import leaf_hash, root_of
-from gateway.errors import AuditUnavailable, ConfigurationError
-from gateway.ports import Receipt, RecordDraft
+from gateway.core.errors import AuditUnavailable, ConfigurationError
+from gateway.core.ports import Receipt, RecordDraft
 
 Make = Callable[..., RecordDraft]
 

@@ -13,10 +13,10 @@ from gateway.audit.checkpoint import Signer, Verifier
 from gateway.audit.proof import ProofInvalid, check_proof
 from gateway.audit.reader import AuditReader
 from gateway.audit.sealing import Sealer
-from gateway.errors import AuditUnavailable, Conflict, NotFound
-from gateway.ports import Receipt, RecordDraft
-from gateway.records import Records
-from gateway.requests import Caller
+from gateway.core.errors import AuditUnavailable, Conflict, NotFound
+from gateway.core.ports import Receipt, RecordDraft
+from gateway.core.requests import Caller
+from gateway.service.records import Records
 
 Make = Callable[..., RecordDraft]
 
@@ -64,7 +64,7 @@ async def test_a_log_that_hangs_opens_nothing(
     settings: AuditSettings, make_draft: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look that can't go on record in time ends as an error, and the part stays sealed."""
-    monkeypatch.setattr("gateway.records._DURABLE_WITHIN_S", 0.05)
+    monkeypatch.setattr("gateway.service.records._DURABLE_WITHIN_S", 0.05)
     log = SqliteAuditLog.open(settings)
     draft = make_draft(sealed_text="a red apple")
     log.append(draft).result(10)

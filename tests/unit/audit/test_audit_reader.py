@@ -13,8 +13,8 @@ from gateway.audit.filters import RecordFilter
 from gateway.audit.reader import AuditReader
 from gateway.audit.sealing import Sealer
 from gateway.audit.tree import leaf_hash
-from gateway.errors import AuditUnavailable, ConfigurationError, NotFound, RequestInvalid
-from gateway.ports import RecordDraft
+from gateway.core.errors import AuditUnavailable, ConfigurationError, NotFound, RequestInvalid
+from gateway.core.ports import RecordDraft
 
 Make = Callable[..., RecordDraft]
 HATE = {"id": "no-hate", "category": "hate"}

@@ -12,7 +12,7 @@ from gateway.audit.canonical import RecordInvalid
 from gateway.audit.record import RecordMaker, new_id, searched
 from gateway.audit.sealing import Sealer
 from gateway.audit.tree import leaf_hash
-from gateway.ports import RecordDraft
+from gateway.core.ports import RecordDraft
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.audit.sealing import SealBroken, SealedPart, Sealer, commit
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 
 FIELDS = {"prompt": "ein roter Apfel 😀", "actor": "key_1", "odd": "\ud800"}
 

@@ -21,7 +21,7 @@ from gateway.audit.sealing import Sealer
 from gateway.audit.tree import Frontier, leaf_hash
 from gateway.audit.verdicts import EXIT_CODES, VerifyReport
 from gateway.audit.verify import verify
-from gateway.ports import RecordDraft
+from gateway.core.ports import RecordDraft
 
 Make = Callable[..., RecordDraft]
 REQUESTS = 5

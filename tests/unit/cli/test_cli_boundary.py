@@ -10,7 +10,16 @@ import sys
 import pytest
 from support.command import Cli
 
-_HEAVY = ("torch", "transformers", "diffusers", "fastapi", "pydantic", "numpy", "uvicorn", "gateway.wiring")
+_HEAVY = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "fastapi",
+    "pydantic",
+    "numpy",
+    "uvicorn",
+    "gateway.service.wiring",
+)
 
 
 def test_help_loads_nothing_heavy() -> None:

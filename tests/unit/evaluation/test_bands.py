@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.gateway import POLICY
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.bands import category_bands, tune, yaml_fragment
 from gateway.evaluation.measure import Measured
 from gateway.evaluation.prompts import LabelledPrompt

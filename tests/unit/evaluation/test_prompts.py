@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.evaluation.prompts import BUILT_IN, LabelledPrompt, categories_of, read_datasets
 
 JSONL = """\

@@ -10,16 +10,16 @@ from support.gateway import POLICY, Meaning, Rewriting, Words
 
 from classifiers.batching import MicroBatcher
 from classifiers.signals import Signal
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
+from gateway.core.ports import RewriteMode, RewriteRequest
+from gateway.core.requests import Caller
 from gateway.evaluation.measure import Unrecorded
 from gateway.evaluation.remembering import RememberingJudge
 from gateway.evaluation.rewrite import CANARY, RewriteEvaluation, RewriteRun, evaluate_rewriters
 from gateway.evaluation.rewrite_report import evaluation_view, write_report
 from gateway.evaluation.rewrite_sets import Benign, Injection, Rewritable, RewriteSets, read_sets
-from gateway.ports import RewriteMode, RewriteRequest
-from gateway.requests import Caller
+from gateway.pipeline.trail import Trail
 from gateway.rewriting.cut import from_options as cutter
-from gateway.trail import Trail
 from policies.compiler import compile_policy
 from policies.decision import Action
 from policies.loader import parse_policy

@@ -14,14 +14,14 @@ from support.judge import COLOURS, colour_judge
 
 from classifiers.image.drawing_labels import DrawingLabels
 from classifiers.protocol import ClassifierConfigError, Pixels
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
+from gateway.core.ports import Generated, GenerationEvent, GenerationRequest, Picture
 from gateway.evaluation.artwork import Artwork
 from gateway.evaluation.asked import FILE, KINDS, Asked, Thing, read_asked, thinned
 from gateway.evaluation.colour_words import colour_of
 from gateway.evaluation.shown import CHANCE, Shown, evaluate_shown
 from gateway.evaluation.shown_report import shown_view, write_report
 from gateway.generation.fakes import ScriptedGenerator
-from gateway.ports import Generated, GenerationEvent, GenerationRequest, Picture
 
 APPLE, SEA, LEAF = Thing("apple", "1f34e"), Thing("sea", "1f30a"), Thing("leaf", "1f343")
 ROWS = (

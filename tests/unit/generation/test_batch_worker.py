@@ -8,10 +8,10 @@ import weakref
 import numpy as np
 import pytest
 
-from gateway.errors import GenerationFailed, Overloaded, RequestInvalid, StageTimeout
+from gateway.core.errors import GenerationFailed, Overloaded, RequestInvalid, StageTimeout
+from gateway.core.ports import Generated, GenerationRequest, Progress
 from gateway.generation.batch_worker import BatchWorker
 from gateway.generation.tickets import BatchKey, Ticket
-from gateway.ports import Generated, GenerationRequest, Progress
 
 
 class ScriptedPainter:

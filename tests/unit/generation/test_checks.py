@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.errors import GenerationFailed, RequestInvalid
+from gateway.core.errors import GenerationFailed, RequestInvalid
+from gateway.core.ports import GenerationRequest, GeneratorCard, ModelIdentity
 from gateway.generation.checks import as_pictures, check_request
-from gateway.ports import GenerationRequest, GeneratorCard, ModelIdentity
 
 CARD = GeneratorCard(
     name="test",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.generation import emoji
 from gateway.generation.diffusers_backend import DiffusersGenerator
 

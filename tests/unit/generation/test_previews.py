@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gateway.errors import GenerationFailed
+from gateway.core.errors import GenerationFailed
 from gateway.generation.previews import find_previewer, to_pixels
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gateway.core.ports import Generated, GenerationRequest, Progress
 from gateway.generation.fakes import Draw, Hang, ScriptedGenerator, ScriptUsedUp, Silence, drawn, picture_of
-from gateway.ports import Generated, GenerationRequest, Progress
 
 
 def request(*seeds, **changes):
@@ -49,7 +49,7 @@ async def test_a_used_up_script_fails_loudly():
 
 async def test_a_hang_ends_with_the_request_time():
     """A hanging entry ends as StageTimeout after the request's own limit."""
-    from gateway.errors import StageTimeout
+    from gateway.core.errors import StageTimeout
 
     with pytest.raises(StageTimeout):
         await played(ScriptedGenerator([Hang()]), request(1, timeout_s=0.05))

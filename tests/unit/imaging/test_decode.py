@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.errors import Overloaded
+from gateway.core.errors import Overloaded
 from gateway.imaging.decode import DecodeLimits, ImageRefused, decode, decode_blocking
 from gateway.imaging.workers import PixelWorkers
 

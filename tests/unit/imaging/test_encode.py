@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gateway.core.requests import OutputFormat
 from gateway.imaging.encode import encode, encode_off_loop
-from gateway.requests import OutputFormat
 
 
 def noise(height, width, seed=0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import RewriteFailed
+from gateway.core.errors import RewriteFailed
 from gateway.rewriting.form import one_line, refuse_echo
 
 

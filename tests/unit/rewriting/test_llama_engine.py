@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.tiny_chat import make_tiny_chat_model
 
-from gateway.errors import ConfigurationError, RewriteFailed
+from gateway.core.errors import ConfigurationError, RewriteFailed
 from gateway.rewriting import llama_engine
 from gateway.rewriting.chat_engine import ChatEngine, Engine, EngineSettings
 from gateway.rewriting.llama_engine import LlamaEngine

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import TemplateError
 from support.tiny_chat import TEMPLATE, WITHOUT_SYSTEM, make_tiny_chat_model
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.rewriting.chat_tokens import load_tokenizer
 from gateway.rewriting.plain_tokenizer import PlainTokenizer
 

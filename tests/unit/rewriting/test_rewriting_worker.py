@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.errors import ConfigurationError, GatewayError, Overloaded, RewriteFailed
+from gateway.core.errors import ConfigurationError, GatewayError, Overloaded, RewriteFailed
 from gateway.rewriting.worker import Answer, BatchWorker, Ticket
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from classifiers.signals import Span
-from gateway.errors import ConfigurationError
-from gateway.ports import RewriteMode, RewriteRequest
+from gateway.core.errors import ConfigurationError
+from gateway.core.ports import RewriteMode, RewriteRequest
 from gateway.rewriting import smollm2
 
 _CUT = [

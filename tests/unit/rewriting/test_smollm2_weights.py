@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import ConfigurationError
+from gateway.core.errors import ConfigurationError
 from gateway.rewriting import smollm2, smollm2_weights
 from gateway.rewriting.smollm2_weights import GGUF_SHA256, converted
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from classifiers.signals import Span
-from gateway.errors import RewriteFailed
-from gateway.ports import RewriteRequest
+from gateway.core.errors import RewriteFailed
+from gateway.core.ports import RewriteRequest
 from gateway.rewriting.strategy import ChatTask, FrameName, Planner, Strategy, is_finished, with_details
 
 _CUT = Planner(Strategy.CUT, max_new_tokens=40, detail_tokens=24)

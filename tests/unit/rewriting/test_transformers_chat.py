@@ -11,8 +11,8 @@ import pytest
 from support.tiny_chat import TEMPLATE, WITHOUT_SYSTEM, make_tiny_chat_model
 
 from classifiers.signals import Span
-from gateway.errors import ConfigurationError, RewriteFailed
-from gateway.ports import RewriteRequest
+from gateway.core.errors import ConfigurationError, RewriteFailed
+from gateway.core.ports import RewriteRequest
 from gateway.rewriting.chat_engine import ChatEngine, EngineSettings
 from gateway.rewriting.source import RewriterWeights
 from gateway.rewriting.strategy import FRAMES, ChatTask, FrameName

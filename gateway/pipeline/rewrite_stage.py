@@ -1,0 +1,259 @@
+"""Make a rewritable prompt safe, or enrich an allowed one, and trust the rewriter with nothing.
+
+The order is the safety:
+  1. only a prompt whose action was `rewrite` is mended; `block` and `hold` pass through unchanged
+  2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
+  3. every rewrite is judged by the same policy, whole and in its parts, and only what that allows is used
+  4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
+  5. a prompt that speaks to the machine has one attempt: a cut would keep its frame, and what is left in it
+An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
+enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from classifiers.steering import PART
+from gateway.core.boundary import leashed, plugin_boundary
+from gateway.core.errors import GatewayError, RewriteFailed
+from gateway.core.outcomes import RewriteTrace
+from gateway.core.ports import ModelIdentity, RewriteMode, Rewriter, RewriteRequest
+from gateway.core.requests import ImageRequest
+from gateway.pipeline.drift import Drift, DriftGauge
+from gateway.pipeline.edits import changed
+from gateway.pipeline.judge import Judge, require_measured
+from gateway.pipeline.record_fields import RewriteAttempt
+from gateway.pipeline.rewrite_faults import Malformed, RewriteFault, one_bounded_line, reason_of
+from gateway.pipeline.sentences import parts_of
+from gateway.pipeline.trail import Trail
+from policies.decision import Action, Decision, Stage
+from policies.policy import Policy, RewritePlan
+
+_NO_USE_ASKING_AGAIN: Final = frozenset({RewriteFault.FAILED, RewriteFault.TIMED_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How the prompt stages ended: the deciding decision, what follows, and the prompt that may be drawn.
+
+    `trace` is set when `prompt` is a rewrite; `reason` and `fault` when no rewrite may be used.
+    """
+
+    decision: Decision
+    action: Action
+    prompt: str
+    trace: RewriteTrace | None = None
+    fault: RewriteFault | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The public reason of a rewrite that failed; else the decision has it."""
+        return None if self.fault is None else reason_of(self.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What an attempt starts from: a text, and what was found in it."""
+
+    text: str
+    found: Decision
+
+    @property
+    def steers(self) -> bool:
+        """True when the text speaks to the machine, so that it was judged stretch by stretch."""
+        return any(signal.view == PART for signal in self.found.findings.signals)
+
+    def request(self, attempt: int) -> RewriteRequest:
+        """What the rewriter is told of it."""
+        return rewrite_request(self.text, self.found, attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What came of one attempt: a line with its drift, or a fault."""
+
+    rewritten: str | None
+    drift: Drift | None = None
+    fault: RewriteFault | None = None
+
+
+class RewriteStage:
+    """Asks the rewriter, at most `policy.rewrite.max_attempts` times, and has each answer judged.
+
+    `cutter` is the rule that takes the words at fault away; it needs no model.
+    """
+
+    def __init__(
+        self, judge: Judge, rewriter: Rewriter | None, *, cutter: Rewriter, gauge: DriftGauge
+    ) -> None:
+        self._judge = judge
+        self._rewriter = rewriter
+        self._cutter = cutter
+        self._gauge = gauge
+
+    async def start(self) -> None:
+        """Load what measures drift; nothing where no rewriter is configured."""
+        if self._rewriter is not None:
+            await self._cutter.start()
+            await self._gauge.start()
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """What works beside the rewriter, as it goes on record; nothing where no rewriter is configured."""
+        if self._rewriter is None:
+            return ()
+        return (self._cutter.identity, ModelIdentity("drift", "embedding", self._gauge.revision))
+
+    async def run(self, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail) -> Settled:
+        """Return what may be drawn, or what ends the request.
+
+        Raises:
+            ClassifierUnavailable, StageTimeout: a mended prompt could not be judged.
+        """
+        rewriter = self._rewriter
+        off = rewriter is None or not request.rewrite or policy.rewrite.mode == "off" or not request.prompt
+        if decision.action is Action.REWRITE:
+            if rewriter is None or off:
+                return _failed(request, decision, policy.rewrite, RewriteFault.OFF)
+            return await self._mend(rewriter, request, decision, policy, trail)
+        if decision.action is Action.ALLOW and policy.rewrite.mode == "enhance" and rewriter and not off:
+            return await self._enhance(rewriter, request, decision, policy, trail)
+        return Settled(decision, decision.action, request.prompt)
+
+    async def _mend(
+        self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
+    ) -> Settled:
+        first = work = _Work(request.prompt, decision)
+        fault, last = RewriteFault.OFFENDS, decision
+        attempts = 1 if first.steers else policy.rewrite.max_attempts
+        for number in range(attempts):
+            asked = work.request(number)
+            used = self._cutter if number > 0 and asked.spans else rewriter
+            if number > 0 and used is rewriter and fault in _NO_USE_ASKING_AGAIN:
+                break
+            attempt = await self._attempt(used, asked, first, policy.rewrite, trail)
+            if attempt.rewritten is None or attempt.drift is None:
+                if used is self._cutter:
+                    break  # no cut is possible: the fault of what was tried before it stands
+                fault = attempt.fault or RewriteFault.FAILED
+                continue
+            last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
+            if last.action is Action.ALLOW:
+                trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
+                return Settled(last, Action.ALLOW, attempt.rewritten, trace)
+            fault = RewriteFault.OFFENDS
+            if used is rewriter and first.request(0).spans:
+                continue  # the cut begins with the words as they were written
+            if last.action is not Action.REWRITE:
+                break
+            work = _Work(attempt.rewritten, last)  # each attempt can only take more away
+        return _failed(request, last, policy.rewrite, fault)
+
+    async def _enhance(
+        self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
+    ) -> Settled:
+        asked = enhance_request(request.prompt)
+        first = _Work(request.prompt, decision)
+        attempt = await self._attempt(rewriter, asked, first, policy.rewrite, trail)
+        if attempt.rewritten is not None and attempt.drift is not None:
+            found = await self._recheck(attempt.rewritten, decision, policy, trail)
+            if found.action is Action.ALLOW:
+                trace = _trace(first, rewriter, attempt.rewritten, attempt.drift)
+                return Settled(found, Action.ALLOW, attempt.rewritten, replace(trace, mode=asked.mode))
+        return Settled(decision, Action.ALLOW, request.prompt)
+
+    async def _recheck(self, rewritten: str, first: Decision, policy: Policy, trail: Trail) -> Decision:
+        """Judge a rewrite, then each of its parts; the first decision that does not allow is the answer.
+
+        What else the request brought still counts for the locked rules.
+        """
+        carried = first.findings.carried
+        whole = None
+        for text in (rewritten, *parts_of(rewritten)):
+            found = await self._judge.text(
+                text, policy=policy, trail=trail, stage=Stage.PROMPT_RECHECK, carried=carried
+            )
+            whole = whole or found
+            if found.action is not Action.ALLOW:
+                return found
+        assert whole is not None
+        return whole
+
+    async def _attempt(
+        self, rewriter: Rewriter, asked: RewriteRequest, first: _Work, plan: RewritePlan, trail: Trail
+    ) -> _Attempt:
+        """Ask once; whatever goes wrong is a fault, and the attempt is on record."""
+        started_ns = time.monotonic_ns()
+        attempt = _Attempt(None)
+        error: str | None = None
+        try:
+            async with asyncio.timeout(plan.timeout_ms / 1000):
+                with plugin_boundary(RewriteFailed, "The rewriter"):
+                    line = one_bounded_line(await leashed(rewriter.rewrite(asked)))
+                with plugin_boundary(RewriteFailed, "The drift measurement"):
+                    drift = await leashed(self._drift(first, line, asked.mode, plan))
+                attempt = _Attempt(line, drift)
+        except TimeoutError:
+            attempt, error = _Attempt(None, fault=RewriteFault.TIMED_OUT), "StageTimeout"
+        except Malformed as malformed:
+            attempt, error = _Attempt(None, fault=malformed.fault), "Malformed"
+        except GatewayError as failed:
+            attempt, error = _Attempt(None, fault=RewriteFault.FAILED), type(failed).__name__
+        rewritten = attempt.rewritten
+        if attempt.drift is not None and attempt.drift.faults:
+            fault = RewriteFault.of_drift(attempt.drift)
+            attempt, error = _Attempt(None, attempt.drift, fault), "Drifted"
+        trail.rewrite(
+            RewriteAttempt(
+                model=rewriter.identity,
+                mode=asked.mode,
+                number=asked.attempt,
+                latency_us=(time.monotonic_ns() - started_ns) // 1000,
+                prompt=asked.prompt,
+                rewritten=rewritten,
+                categories=first.found.categories,
+                changed=len(changed(first.text, rewritten)) if rewritten is not None else 0,
+                drift=attempt.drift,
+                max_drift=plan.max_drift,
+                drift_model=self._gauge.revision,
+                error=error,
+                fault=None if attempt.fault is None else attempt.fault.value,
+            )
+        )
+        return attempt
+
+    async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
+        spans = first.request(0).spans
+        return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
+
+
+def rewrite_request(text: str, found: Decision, attempt: int = 0) -> RewriteRequest:
+    """Tell a rewriter which categories were found where; nothing of the policy, no scores."""
+    rules = {hit.category for hit in found.rules}
+    spans = {span for signal in found.findings.signals if signal.category in rules for span in signal.spans}
+    ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
+    return RewriteRequest(text, found.categories, ordered, attempt)
+
+
+def enhance_request(text: str) -> RewriteRequest:
+    """Ask for visual details around an allowed prompt."""
+    return RewriteRequest(text, (), (), 0, RewriteMode.ENHANCE)
+
+
+def _failed(request: ImageRequest, found: Decision, plan: RewritePlan, fault: RewriteFault) -> Settled:
+    return Settled(found, plan.on_failure, request.prompt, fault=fault)
+
+
+def _trace(first: _Work, used: Rewriter, rewritten: str, drift: Drift, *, attempts: int = 1) -> RewriteTrace:
+    return RewriteTrace(
+        prompt=rewritten,
+        attempts=attempts,
+        called_for=first.found,
+        model=used.identity,
+        changed=changed(first.text, rewritten),
+        drift=drift.distance,
+    )
