@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,38 +10,19 @@ import typer
 
 from gateway.cli import policy_replay
 from gateway.cli.boundary import BLOCKED
-from gateway.cli.options import ConfigOption, JsonOption, settings_from
+from gateway.cli.options import ConfigOption, JsonOption
+from gateway.cli.policy_files import Checked, check_file, named_policy, policy_book, policy_cards
 from gateway.cli.policy_views import coverage_view, policy_view, rewrite_line
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
-    from classifiers.protocol import ClassifierCard
-    from gateway.service.settings import Settings
-    from policies.book import PolicyBook
     from policies.decision import Stage
-    from policies.errors import PolicyError
     from policies.policy import Policy
-    from policies.testing import TestReport
 
 app = typer.Typer(
     no_args_is_help=True, help="Check policy files, show the policies that serve, try one on the log."
 )
 app.command("replay")(policy_replay.replay)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One file's end: what is wrong with it, or the policy with its tests' report (None: no test file)."""
-
-    file: Path
-    error: PolicyError | None = None
-    policy: Policy | None = None
-    tests: TestReport | None = None
-
-    @property
-    def ok(self) -> bool:
-        """True when the file compiles and its tests, if there are any, pass and reach every rule."""
-        return self.error is None and (self.tests is None or self.tests.ok)
 
 
 @app.command()
@@ -61,8 +41,8 @@ def check(
     - `imagegate policy check policies/`
     - `imagegate policy check shop.yaml --json`
     """
-    cards = _cards(config)
-    checked = [_check(file, cards) for file in _files(files)]
+    cards = policy_cards(config)
+    checked = [check_file(file, cards) for file in _files(files)]
     if as_json:
         print_json({"ok": all(one.ok for one in checked), "files": [_checked_view(one) for one in checked]})
     else:
@@ -80,7 +60,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     - `imagegate policy list --config imagegate.yaml`
     """
-    settings, book = _book(config)
+    settings, book = policy_book(config)
     policies = [book.get(name) for name in book.names]
     if as_json:
         print_json(
@@ -120,7 +100,7 @@ def show_(
 
     - `imagegate policy show default`
     """
-    _, book = _book(config)
+    _, book = policy_book(config)
     policy = book.get(name)
     if as_json:
         print_json(policy_view(policy))
@@ -167,18 +147,6 @@ def coverage(
         show(rows)
 
 
-def named_policy(named: str, config: Path | None) -> Policy:
-    """The policy that serves under a name, or the one that a file holds."""
-    from gateway.core.errors import ConfigurationError
-
-    if Path(named).suffix not in (".yaml", ".yml"):
-        return _book(config)[1].get(named)
-    checked = _check(Path(named), _cards(config))
-    if checked.policy is None:
-        raise ConfigurationError(str(checked.error))
-    return checked.policy
-
-
 def _show_stage(policy: Policy, stage: Stage) -> None:
     plan = policy.plan(stage)
     if plan.skipped_reason is not None:
@@ -201,19 +169,6 @@ def _show_stage(policy: Policy, stage: Stage) -> None:
     show(rows)
 
 
-def _cards(config: Path | None) -> Mapping[str, ClassifierCard]:
-    from gateway.service.wiring import build_classifiers
-
-    return {name: made.card for name, made in build_classifiers(settings_from(config)).items()}
-
-
-def _book(config: Path | None) -> tuple[Settings, PolicyBook]:
-    from gateway.service.wiring import build_classifiers, build_policies
-
-    settings = settings_from(config)
-    return settings, build_policies(settings, build_classifiers(settings)).book
-
-
 def _files(named: Sequence[Path]) -> list[Path]:
     from policies.errors import PolicyError
     from policies.loader import policy_files
@@ -225,22 +180,6 @@ def _files(named: Sequence[Path]) -> list[Path]:
             raise PolicyError.plain("no policy file in this folder", hint="it needs a .yaml", file=str(path))
         files += found
     return files
-
-
-def _check(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
-    from datetime import UTC, datetime
-
-    from policies.compiler import compile_policy
-    from policies.errors import PolicyError
-    from policies.loader import load_policy
-    from policies.testing import cases_beside, run_tests
-
-    try:
-        policy = compile_policy(load_policy(file), cards, today=datetime.now(UTC).date())
-        beside = cases_beside(file)
-        return Checked(file, policy=policy, tests=run_tests(policy, beside) if beside.exists() else None)
-    except PolicyError as error:
-        return Checked(file, error=error)
 
 
 def _report(one: Checked) -> None:

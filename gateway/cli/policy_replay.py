@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.options import ConfigOption, DataOption, JsonOption, microseconds, settings_from
+from gateway.cli.policy_files import named_policy
 from gateway.cli.printing import add_row, print_json, say, show, table
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ def replay(  # noqa: PLR0917  # typer: parameters are options
     """
     from gateway.audit.filters import RecordFilter
     from gateway.audit.reader import AuditReader
-    from gateway.cli.policy import named_policy
     from gateway.service.wiring import audit_settings
     from policies.replay import replay as decided_again
 
