@@ -31,6 +31,15 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_source_file_that_a_page_names_is_there(page: Path) -> None:
+    """A reader who opens `gateway/pipeline/run.py` finds it."""
+    named = re.findall(
+        r"`((?:gateway|policies|classifiers|tests)/[\w/]+(?:\.py|/))`", page.read_text("utf-8")
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_operations_names_metrics_that_exist() -> None:
     """Each metric that the page watches stands in the API's table, which is held to the source."""
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
