@@ -112,7 +112,8 @@ def to_inputs(body: ModerationRequest) -> tuple[ModerationInput, ...]:
     """Return one input per text, or one for all parts together.
 
     Raises:
-        RequestInvalid: an address instead of a data URL, broken base64, too many pictures.
+        RequestInvalid: an address instead of a data URL, broken base64, too many pictures, texts that are too
+            long together.
         ContentTooLarge: a picture over `MAX_IMAGE_BYTES`.
     """
     if isinstance(body.input, str):
@@ -124,9 +125,16 @@ def to_inputs(body: ModerationRequest) -> tuple[ModerationInput, ...]:
     images = [part for part in parts if isinstance(part, ImagePart)]
     if len(images) > MAX_IMAGES:
         raise RequestInvalid(f"input: at most {MAX_IMAGES} pictures at once.", param="input")
+    together = tuple(part.text for part in parts if isinstance(part, TextPart))
+    if sum(map(len, together)) > MAX_TEXT:  # they are judged as one text too
+        raise RequestInvalid(
+            f"input: the text parts of one input have at most {MAX_TEXT} characters together; send an array "
+            "of texts, which are judged singly.",
+            param="input",
+        )
     return (
         ModerationInput(
-            texts=tuple(part.text for part in parts if isinstance(part, TextPart)),
+            texts=together,
             images=tuple(_bytes_of(part.image_url.url) for part in images),
         ),
     )

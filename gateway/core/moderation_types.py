@@ -29,8 +29,9 @@ class ModerationInput:
 class Moderation:
     """The answer for one input: each part's decision with its modality, and what was really looked at.
 
-    `decisions` follow the input: texts first, then pictures. `coverage` names, per modality, the categories
-    that the classifiers which gave a measurement cover; a category outside it was not measured at all.
+    `decisions` follow the input: texts first, then several texts read together, then pictures. `coverage`
+    names, per modality, the categories that the classifiers which gave a measurement cover; a category
+    outside it was not measured at all.
     """
 
     decisions: tuple[tuple[Modality, Decision], ...]

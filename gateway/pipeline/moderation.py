@@ -1,6 +1,7 @@
 """Judge texts and pictures on their own, without drawing anything: the moderation surface.
 
 The same judge, policies and records as the pipeline: one trail per call, closed before the answer leaves.
+Texts that belong together are judged each by itself and read together: what is cut into parts is whole again.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Moderator:
         # The parts belong together: what one shows for the locked rules counts for those after it.
         carried: tuple[Signal, ...] = ()
         decisions: list[Decision] = []
-        for text in one.texts:
+        for text in (*one.texts, *_together(one.texts)):
             decision = require_measured(
                 await self._judge.text(text, policy=policy, trail=trail, carried=carried)
             )
@@ -123,3 +124,25 @@ class Moderator:
                 if name in self._cards:
                     covered[modality] = covered.get(modality, frozenset()) | self._cards[name].categories
         return covered
+
+
+def _together(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return what several texts say read as one, with nothing and with a space between them.
+
+    At most two, and none that only repeats the words of a text or of the other: all of it costs at most three
+    times what the texts cost singly.
+    """
+    if len(texts) < 2:
+        return ()
+    seen = {_words(text) for text in texts}
+    found = []
+    for gap in ("", " "):
+        text = gap.join(texts)
+        if (words := _words(text)) not in seen:
+            seen.add(words)
+            found.append(text)
+    return tuple(found)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())

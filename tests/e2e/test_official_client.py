@@ -188,6 +188,12 @@ def test_moderations_of_an_array(client: OpenAI) -> None:
     assert [result.flagged for result in results] == [False, True, False]
 
 
+def test_moderations_of_a_phrase_cut_into_parts(client: OpenAI) -> None:
+    """Parts are read together: what none of them says alone is found."""
+    parts = [{"type": "text", "text": text} for text in ("a pho", "to of a bloo", "dy corpse")]
+    assert client.moderations.create(input=parts).results[0].flagged  # type: ignore[arg-type]  # plain dicts
+
+
 def test_moderations_of_text_and_picture(client: OpenAI) -> None:
     """A multimodal array gives one result that says which category was seen in what."""
     url = "data:image/png;base64," + base64.b64encode(png(256, 256)).decode()
