@@ -11,16 +11,18 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.core.errors import StorageUnavailable
 from gateway.core.requests import OutputFormat
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{22}\.(png|jpeg|webp)")
 _SWEEP_EVERY_S: Final = 300.0
+_RETRY_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,26 @@ class ImageFiles:
         self._clock = clock
 
     async def put(self, content: bytes, image_format: OutputFormat) -> str:
-        """Store one picture; return its name."""
+        """Store one picture; return its name.
+
+        Raises:
+            StorageUnavailable: the folder takes no file: a full disk, missing rights.
+        """
         name = f"{secrets.token_urlsafe(16)}.{image_format.value}"
-        await asyncio.to_thread(self._write, name, content)
+        try:
+            await asyncio.to_thread(self._write, name, content)
+        except OSError as error:
+            raise StorageUnavailable(
+                "The picture can't be kept to be fetched by its address; nothing was released. Ask for "
+                "b64_json, or try again later.",
+                retry_after_s=_RETRY_S,
+            ) from error
         return name
+
+    async def drop(self, names: Sequence[str]) -> None:
+        """Delete pictures whose names were told to nobody; what can't be deleted now expires."""
+        with suppress(OSError):
+            await asyncio.to_thread(self._unlink, names)
 
     async def get(self, name: str) -> StoredImage | None:
         """The picture of that name, or None when there is none or its time is over."""
@@ -76,11 +94,19 @@ class ImageFiles:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self._folder / f"{name}.new"
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        now = self._clock()
-        os.utime(fresh, (now, now))
-        fresh.replace(self._folder / name)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+            now = self._clock()
+            os.utime(fresh, (now, now))
+            fresh.replace(self._folder / name)
+        except OSError:
+            fresh.unlink(missing_ok=True)  # a part of a picture would only take the room that is missing
+            raise
+
+    def _unlink(self, names: Sequence[str]) -> None:
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
 
     def _read(self, name: str) -> StoredImage | None:
         file = self._folder / name

@@ -123,17 +123,33 @@ async def _answer(
 async def _generate(
     edge: Edge, request: Request, wanted: ImageRequest, response_format: Literal["b64_json", "url"]
 ) -> Response:
+    if response_format == "url":
+        return await _by_url(edge, request, wanted)
     outcome = await edge.service.generate(wanted)
     if isinstance(outcome, Blocked | Held):
         return refused_response(outcome, edge.service.checkpoint())
-    urls = await _store(edge, request, outcome.images) if response_format == "url" else None
-    return delivered_response(wanted, outcome, edge.service.checkpoint(), urls=urls)
+    return delivered_response(wanted, outcome, edge.service.checkpoint())
 
 
-async def _store(edge: Edge, request: Request, images: Sequence[DeliveredImage]) -> list[str]:
+async def _by_url(edge: Edge, request: Request, wanted: ImageRequest) -> Response:
+    """As `_generate`; the pictures are in their place before the record says that they left."""
+    names: list[str] = []
+
+    async def keep(images: Sequence[DeliveredImage]) -> None:
+        for image in images:
+            name = await edge.files.put(image.content, image.format)
+            names.append(name)  # one by one: what was stored before a failure is deleted again
+
+    try:
+        outcome = await edge.service.generate(wanted, keep=keep)
+    except BaseException:  # cancelled, too: nobody will ever be told these names
+        await edge.files.drop(names)
+        raise
+    if isinstance(outcome, Blocked | Held):
+        return refused_response(outcome, edge.service.checkpoint())
     base = (edge.service.settings.server.public_url or str(request.base_url)).rstrip("/")
-    names = [await edge.files.put(image.content, image.format) for image in images]
-    return [f"{base}{FILES_PATH}{name}" for name in names]
+    urls = [f"{base}{FILES_PATH}{name}" for name in names]
+    return delivered_response(wanted, outcome, edge.service.checkpoint(), urls=urls)
 
 
 @files_router.get(

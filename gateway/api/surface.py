@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from gateway.audit.filters import RecordFilter
 from gateway.core.moderation_types import Moderation, ModerationInput
-from gateway.core.outcomes import Outcome, StreamEvent
+from gateway.core.outcomes import Keep, Outcome, StreamEvent
 from gateway.core.ports import GeneratorCard, Json
 from gateway.core.requests import Caller, ImageRequest
 
@@ -147,8 +147,13 @@ class GatewayService(Protocol):
         """The running settings."""
         ...
 
-    async def generate(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
-        """Run the whole path; cancelling cancels generation and still closes the record."""
+    async def generate(
+        self, request: ImageRequest, emit: Emit | None = None, keep: Keep | None = None
+    ) -> Outcome:
+        """Run the whole path; cancelling cancels generation and still closes the record.
+
+        `keep` stores what may leave before the record says that it left.
+        """
         ...
 
     async def moderate(

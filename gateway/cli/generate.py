@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.boundary import BLOCKED
 from gateway.cli.local import SURFACE, local_caller, running_gateway, text_or_stdin
 from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
+from gateway.cli.picture_files import PictureFiles, format_of
 from gateway.cli.printing import console, print_json, say
 from gateway.cli.views import decision_view
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from gateway.core.requests import ImageRequest
     from gateway.service.gateway import Gateway
     from gateway.service.settings import Settings
-
-FORMATS: Final = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
 def generate(  # noqa: PLR0917  # typer: parameters are options
@@ -66,10 +65,14 @@ def generate(  # noqa: PLR0917  # typer: parameters are options
         "num_inference_steps": steps,
         "negative_prompt": negative_prompt,
         "rewrite": "off" if no_rewrite else "auto",
-        "output_format": _format(output),
+        "output_format": format_of(output),
     }
-    request, outcome = asyncio.run(_draw(settings, fields, policy, quiet=as_json))
-    files = _write(outcome, output, n)
+    pictures = PictureFiles(output, n)
+    try:
+        request, outcome = asyncio.run(_draw(settings, fields, policy, pictures, quiet=as_json))
+        files = pictures.place()
+    finally:
+        pictures.drop()
     if as_json:
         print_json(_view(request, outcome, files))
     else:
@@ -79,12 +82,12 @@ def generate(  # noqa: PLR0917  # typer: parameters are options
 
 
 async def _draw(
-    settings: Settings, fields: dict[str, Any], policy: str | None, *, quiet: bool
+    settings: Settings, fields: dict[str, Any], policy: str | None, pictures: PictureFiles, *, quiet: bool
 ) -> tuple[ImageRequest, Outcome]:
     with _progress(quiet=quiet) as emit:
         async with running_gateway(settings) as gateway:
             request = _request(gateway, fields, policy)
-            return request, await gateway.generate(request, emit)
+            return request, await gateway.generate(request, emit, pictures.keep)
 
 
 def _request(gateway: Gateway, fields: dict[str, Any], policy: str | None) -> ImageRequest:
@@ -124,35 +127,6 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[StreamEvent], Awaitable[None
                 bar.update(task, description="drawing", completed=event.step, total=event.steps)
 
         yield emit
-
-
-def _format(output: Path) -> str:
-    from gateway.core.errors import RequestInvalid
-
-    if not output.parent.is_dir():  # asked before anything is drawn
-        raise RequestInvalid(f"the folder {output.parent} does not exist", param="--output")
-    try:
-        return FORMATS[output.suffix.lower()]
-    except KeyError:
-        raise RequestInvalid(f"name the picture {', '.join(FORMATS)}", param="--output") from None
-
-
-def _write(outcome: Outcome, output: Path, n: int) -> dict[int, Path]:
-    """Write what may leave; return the files by the pictures' places."""
-    from gateway.core.errors import ConfigurationError
-    from gateway.core.outcomes import Delivered, Partial
-
-    files: dict[int, Path] = {}
-    if not isinstance(outcome, Delivered | Partial):
-        return files
-    for image in outcome.images:
-        path = output if n == 1 else output.with_stem(f"{output.stem}-{image.index + 1}")
-        try:
-            path.write_bytes(image.content)
-        except OSError as error:
-            raise ConfigurationError(f"{path} can't be written: {error.strerror}") from error
-        files[image.index] = path
-    return files
 
 
 def _report(outcome: Outcome, files: dict[int, Path]) -> None:

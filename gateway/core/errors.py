@@ -83,6 +83,12 @@ class AuditUnavailable(GatewayError):
     status, type, code = 503, "server_error", "audit_unavailable"
 
 
+class StorageUnavailable(GatewayError):
+    """Pictures that were asked for by URL can't be kept; none is on record as delivered."""
+
+    status, type, code = 503, "server_error", "storage_unavailable"
+
+
 class PolicyUnavailable(GatewayError):
     """The policy could not be evaluated; images are withheld."""
 

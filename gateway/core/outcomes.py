@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,6 +30,14 @@ class DeliveredImage:
     decision: Decision | None
     regenerations: int = 0
     likeness: str | None = None
+
+
+Keep: TypeAlias = Callable[[Sequence[DeliveredImage]], Awaitable[None]]
+"""Puts what may leave where it is to be found later; what it raises ends the request, with nothing delivered.
+
+It is called before the outcome goes on record, so that the record never says more than happened; where the
+pictures lie may be told to nobody before the outcome is there.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from gateway.core.errors import StageTimeout
-from gateway.core.outcomes import Blocked, Held, Outcome, StreamEvent
+from gateway.core.outcomes import Blocked, Held, Keep, Outcome, StreamEvent
 from gateway.core.policies_in_force import PoliciesInForce
 from gateway.core.ports import AuditLog, ImageGenerator
 from gateway.core.requests import ImageRequest
@@ -56,8 +56,10 @@ class Pipeline:
         self._log = log
         self._observer = observer
 
-    async def run(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
+    async def run(self, request: ImageRequest, emit: Emit | None = None, keep: Keep | None = None) -> Outcome:
         """Return what the client receives; `emit` gets progress and judged previews on the way.
+
+        `keep` stores the pictures that leave by another way than the answer itself.
 
         Raises:
             GatewayError: nothing was released; the trail is closed with the error.
@@ -72,11 +74,13 @@ class Pipeline:
         async with trail:
             try:
                 async with asyncio.timeout(request.deadline_s):
-                    return await self._run(request, trail, emit)
+                    return await self._run(request, trail, emit, keep)
             except TimeoutError as error:
                 raise StageTimeout("The request ran out of time; nothing was released.") from error
 
-    async def _run(self, request: ImageRequest, trail: Trail, emit: Emit | None) -> Outcome:
+    async def _run(
+        self, request: ImageRequest, trail: Trail, emit: Emit | None, keep: Keep | None
+    ) -> Outcome:
         policy = self._policies.get(request.caller.policy)
 
         # 1. Judge what came: the picture, if there is one, then the prompt as written and normalised.
@@ -97,8 +101,11 @@ class Pipeline:
         #    is drawn and judged again.
         judged = await self._images.run(request, prompt, pictures, policy, trail, carried=carried)
 
-        # 5. Encode what is allowed, once, and deliver: every record is durable before it leaves.
+        # 5. Encode what is allowed, once, and deliver: it is kept before it is on record, every record is
+        #    durable before it leaves.
         ready = await prepare(request, judged, trail.coverage)
+        if keep is not None:
+            await keep(ready.images)
         outcome = ready.outcome(settled.decision, settled.trace, given.picture)
         trail.close(type(outcome).__name__.lower(), action=ready.action.word, out=ready.out)
         await trail.durable()

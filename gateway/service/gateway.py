@@ -22,7 +22,7 @@ from gateway.audit.record import new_id
 from gateway.core.boundary import leashed
 from gateway.core.errors import ConfigurationError, RequestInvalid
 from gateway.core.moderation_types import Moderation, ModerationInput
-from gateway.core.outcomes import Outcome
+from gateway.core.outcomes import Keep, Outcome
 from gateway.core.policies_in_force import PoliciesInForce
 from gateway.core.ports import (
     AuditLog,
@@ -198,9 +198,11 @@ class Gateway:
         parts.reader.close()
         await asyncio.to_thread(parts.log.close)
 
-    async def generate(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
+    async def generate(
+        self, request: ImageRequest, emit: Emit | None = None, keep: Keep | None = None
+    ) -> Outcome:
         """Run the whole path; see `Pipeline.run`."""
-        return await self._parts.pipeline.run(request, emit)
+        return await self._parts.pipeline.run(request, emit, keep)
 
     async def moderate(
         self,

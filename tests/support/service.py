@@ -15,7 +15,15 @@ from gateway.api.surface import AuditPage, Emit, ModelEntry, Unsealed
 from gateway.audit.filters import RecordFilter
 from gateway.core.errors import RequestInvalid
 from gateway.core.moderation_types import Moderation, ModerationInput
-from gateway.core.outcomes import Coverage, Delivered, DeliveredImage, Outcome, WithheldImage
+from gateway.core.outcomes import (
+    Coverage,
+    Delivered,
+    DeliveredImage,
+    Keep,
+    Outcome,
+    Partial,
+    WithheldImage,
+)
 from gateway.core.ports import GeneratorCard, Json, ModelIdentity
 from gateway.core.requests import Caller, ImageRequest
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
@@ -177,11 +185,16 @@ class ScriptedService:
     async def close(self) -> None:
         self.life.append("close")
 
-    async def generate(self, request: ImageRequest, emit: Emit | None = None) -> Outcome:
+    async def generate(
+        self, request: ImageRequest, emit: Emit | None = None, keep: Keep | None = None
+    ) -> Outcome:
         self.requests.append(request)
         try:
             answer = self.answer(request) if emit is None else self._streamed(request, emit)
-            return await answer if asyncio.iscoroutine(answer) else answer
+            outcome: Outcome = await answer if asyncio.iscoroutine(answer) else answer
+            if keep is not None and isinstance(outcome, Delivered | Partial):
+                await keep(outcome.images)
+            return outcome
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

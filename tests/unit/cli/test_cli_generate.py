@@ -117,3 +117,14 @@ def test_an_unknown_policy_withholds(cli: Cli) -> None:
     assert ran.exit_code == 2
     assert "scripted" in ran.json["error"]["message"]
     assert not list(cli.folder.glob("*.png"))
+
+
+def test_a_file_that_can_not_be_written_is_on_record_as_an_error(cli: Cli) -> None:
+    """Exit code 2; no record says that a picture was delivered, and no part of it is left."""
+    (cli.folder / "taken").mkdir()
+    (cli.folder / "taken" / ".out.png.part").mkdir()  # a folder where the file should be
+    ran = cli.at("generate", "a red apple", "-o", "taken/out.png")
+    assert ran.exit_code == 2
+    assert "taken/out.png can't be written" in ran.err
+    (closing,) = cli.at("audit", "list", "--stage", "outcome", "--json").json["records"]
+    assert (closing["outcome"], closing["out"]) == ("error", [])
