@@ -134,6 +134,7 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
     import uvicorn
     import uvloop
 
+    from classifiers.native_memory import bound_heap
     from gateway.api.app import create_app
     from gateway.service.collection import settle
     from gateway.service.settings import load_settings
@@ -193,6 +194,7 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
         )
         await uvicorn.Server(options).serve()
 
+    bound_heap()
     uvloop.run(serve())
 
 

@@ -91,7 +91,7 @@ class OnnxEngine:
     """A graph of `input_ids` and `attention_mask` on one thread that does not spin while it waits."""
 
     def __init__(self, path: Path) -> None:
-        self._session = open_session(path)
+        self._session = open_session(path, mapped=True)
 
     def __call__(self, ids: Ids, mask: Ids) -> Vectors:
         """The graph's first output."""

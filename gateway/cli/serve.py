@@ -81,9 +81,11 @@ def _tell_idle_variables() -> None:
 def _run(settings: Settings, log_level: LogLevel) -> None:
     import uvloop
 
+    from classifiers.native_memory import bound_heap
     from gateway.api.auth import check_bind
 
     check_bind(settings)
+    bound_heap()
     with (
         _bound(settings.server.host, settings.server.port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -98,7 +100,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
     from gateway.api.app import create_app
     from gateway.cli.server import DrainingServer, reload_on_hangup
     from gateway.core.errors import AuditUnavailable
-    from gateway.service.collection import settle
+    from gateway.service.collection import settle, stay_small
     from gateway.service.wiring import build
 
     say("loading models …", error=True)
@@ -129,7 +131,9 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
         )
         servers.append(DrainingServer(config, on_ready=lambda: _hello(listener, settings)))
         if not broken:
+            tidying = asyncio.create_task(stay_small())
             await servers[0].serve(sockets=[listener])
+            tidying.cancel()
     finally:
         await gateway.close()
     if broken:

@@ -66,7 +66,7 @@ class LlamaEngine:
         """
         folder = weights.folder
         try:
-            self._session = open_session(folder / GRAPH, threads=self._settings.threads)
+            self._session = open_session(folder / GRAPH, threads=self._settings.threads, mapped=True)
         except (
             Exception
         ) as error:  # the library raises its own types, all of them direct children of Exception

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from gateway.service.collection import settle
+from gateway.service.collection import settle, stay_small
 
 
 class Knot:
@@ -36,3 +37,13 @@ def test_what_was_loaded_is_left_alone_and_later_cycles_are_freed() -> None:
     knot = weakref.ref(Knot())
     gc.collect()
     assert knot() is None
+
+
+async def test_memory_is_given_back_until_the_server_ends() -> None:
+    """The task runs on by itself and ends when it is cancelled."""
+    task = asyncio.create_task(stay_small())
+    await asyncio.sleep(0)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
