@@ -116,15 +116,18 @@ class AuditReader:
             raise NotFound("no such audit record", param="id")
         return StoredRecord(*rows[0])
 
-    def trail(self, request_id: str) -> tuple[StoredRecord, ...]:
-        """Return all records of one request, oldest first; empty when there are none.
+    def trail(self, request_id: str, *, tenant: str | None = None) -> tuple[StoredRecord, ...]:
+        """Return all records under a request's id, oldest first; empty when there are none.
+
+        Clients choose these ids: without `tenant` the records may be those of several tenants.
 
         Raises:
             AuditUnavailable: the log can't be read.
         """
         rows = self._query(
-            f"SELECT {_COLUMNS} FROM records WHERE request_id = ? ORDER BY idx",  # noqa: S608 - our own words
-            [request_id],
+            f"SELECT {_COLUMNS} FROM records WHERE request_id = ? AND (?2 IS NULL OR tenant = ?2) "  # noqa: S608 - our own words
+            "ORDER BY idx",
+            [request_id, tenant],
         )
         return tuple(StoredRecord(*row) for row in rows)
 

@@ -109,10 +109,14 @@ def _mark_hash(kind: object, value: object, index: object) -> int:
 
 
 class OpenRequests:
-    """Which requests have decisions and no outcome yet. Memory grows with the open ones only."""
+    """Which requests have decisions and no outcome yet. Memory grows with the open ones only.
+
+    Clients choose their requests' ids: two tenants, or one client twice, may choose the same. So an outcome
+    closes what it names (`records`), within its tenant.
+    """
 
     def __init__(self) -> None:
-        self._open: dict[str, int] = {}
+        self._open: dict[tuple[str, str], dict[str, int]] = {}
         self.still_open = 0
 
     def see(self, public: dict[str, Any]) -> None:
@@ -122,19 +126,30 @@ class OpenRequests:
         request = public.get("request")
         if public.get("type") != "decision" or not isinstance(request, dict):
             return
-        request_id = request.get("id")
+        request_id, tenant = request.get("id"), request.get("tenant")
         if not isinstance(request_id, str):
             return
+        key = (str(tenant), request_id)
         if public.get("stage") == OUTCOME:
-            self._open.pop(request_id, None)
+            self._close(key, public.get("records"))
         else:
             time_us = public.get("time_us")
-            self._open[request_id] = time_us if isinstance(time_us, int) else 0
+            open_records = self._open.setdefault(key, {})
+            open_records[str(public.get("id"))] = time_us if isinstance(time_us, int) else 0
 
-    def never_closed(self, open_since_us: int) -> Iterator[str]:
-        """Yield the requests whose last record is older than `open_since_us`; count the younger ones."""
-        for request_id, last_us in self._open.items():
-            if last_us < open_since_us:
-                yield request_id
+    def _close(self, key: tuple[str, str], named: object) -> None:
+        if not isinstance(named, list) or key not in self._open:  # one that names nothing closes all
+            self._open.pop(key, None)
+            return
+        for record_id in named:
+            self._open[key].pop(str(record_id), None)
+        if not self._open[key]:
+            del self._open[key]
+
+    def never_closed(self, open_since_us: int) -> Iterator[tuple[str, str]]:
+        """Yield tenant and id of each request whose last record is older than that; count the younger."""
+        for key, records in self._open.items():
+            if max(records.values()) < open_since_us:
+                yield key
             else:
                 self.still_open += 1

@@ -127,8 +127,10 @@ class _Walk:
         self._compare_pairs()
         if self._outside is not None:
             self._compare_outside(self._outside)
-        for request_id in self._requests.never_closed(open_since_us):
-            self._findings.add("request closed", f"request {request_id} has decisions but no outcome")
+        for tenant, request_id in self._requests.never_closed(open_since_us):
+            self._findings.add(
+                "request closed", f"request {request_id} of tenant {tenant} has decisions but no outcome"
+            )
 
     def _compare_inside(self) -> None:
         for head in self._inside:

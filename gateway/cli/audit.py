@@ -95,11 +95,14 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
 
 
 @app.command("show")
-def show_(
+def show_(  # noqa: PLR0917  # typer: parameters are options
     record_id: Annotated[str, typer.Argument(help="A record's or decision's id, or a request's.")],
     unseal: Annotated[
         bool, typer.Option("--unseal", help="Open the sealed text; that you looked goes on record first.")
     ] = False,
+    tenant: Annotated[
+        str | None, typer.Option(help="Of this tenant; needed where several chose the same request id.")
+    ] = None,
     config: ConfigOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -116,7 +119,7 @@ def show_(
     """
     settings = _settings(config, data)
     with closing(_reader(settings)) as reader:
-        records = _found(reader, record_id)
+        records = _found(reader, record_id, tenant)
     views = [record_view(record) for record in records]
     if unseal:
         opened = _unsealed(settings, records)
@@ -189,16 +192,22 @@ def _reader(settings: AuditSettings, *, unsealing: bool = False) -> AuditReader:
     return AuditReader(settings.database, sealer)
 
 
-def _found(reader: AuditReader, record_id: str) -> Sequence[StoredRecord]:
-    from gateway.core.errors import NotFound
+def _found(reader: AuditReader, record_id: str, tenant: str | None) -> Sequence[StoredRecord]:
+    """The record of that id, else the records of that request, which must be one tenant's."""
+    from gateway.core.errors import NotFound, RequestInvalid
 
     try:
-        return [reader.get(record_id)]
+        return [reader.get(record_id, tenant=tenant)]
     except NotFound:
-        trail = reader.trail(record_id)
+        trail = reader.trail(record_id, tenant=tenant)
         if not trail:
             raise
-        return trail
+    tenants = sorted({str(record.public["tenant"]) for record in trail})
+    if len(tenants) > 1:
+        raise RequestInvalid(
+            f"requests of several tenants have this id; name one of {', '.join(tenants)}", param="--tenant"
+        )
+    return trail
 
 
 def _unsealed(settings: AuditSettings, records: Sequence[StoredRecord]) -> dict[str, dict[str, str]]:

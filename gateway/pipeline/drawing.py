@@ -112,7 +112,7 @@ async def _shown(events: AsyncIterator[GenerationEvent], previews: Previews) -> 
 
 def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
     return GenerationRequest(
-        request_id=request.id,
+        request_id=_call_id(request),
         prompt=prompt,
         negative_prompt=request.negative_prompt,
         width=request.width,
@@ -129,6 +129,14 @@ def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:
     )
 
 
+def _call_id(request: ImageRequest) -> str:
+    """The request's id within its tenant: clients choose theirs, and two of them may choose the same.
+
+    Unambiguous, since a request's id holds neither `/` nor `#`.
+    """
+    return f"{request.caller.tenant}/{request.id}"
+
+
 def _again(request: ImageRequest, prompt: str, anew: Anew, card: GeneratorCard) -> GenerationRequest:
     """The same request with new seeds and, where it has an effect, the concept to leave out."""
     negative = request.negative_prompt
@@ -136,7 +144,8 @@ def _again(request: ImageRequest, prompt: str, anew: Anew, card: GeneratorCard) 
         negative = anew.avoid if negative is None else f"{negative}, {anew.avoid}"
     return replace(
         _generation(request, prompt),
-        request_id=f"{request.id}.{anew.attempt}",  # an upstream must not answer with the first drawing
+        # An upstream must not answer with the first drawing.
+        request_id=f"{_call_id(request)}#{anew.attempt}",
         seeds=anew.seeds,
         negative_prompt=negative,
         preview_count=0,

@@ -170,6 +170,12 @@ def test_a_trail_is_all_of_one_request_in_order(reader: AuditReader) -> None:
     assert reader.trail("no-such-request") == ()
 
 
+def test_a_trail_can_be_one_tenants(reader: AuditReader, drafts: list[RecordDraft]) -> None:
+    """Clients choose their requests' ids, so a trail can be asked for by tenant."""
+    assert [record.id for record in reader.trail("q2", tenant="acme")] == [drafts[2].id]
+    assert reader.trail("q2", tenant="default") == ()
+
+
 def test_sealed_text_opens_with_the_key_alone(
     reader: AuditReader, settings: AuditSettings, drafts: list[RecordDraft]
 ) -> None:

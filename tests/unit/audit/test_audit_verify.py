@@ -289,6 +289,30 @@ def test_a_request_cut_by_a_recorded_crash_is_explained(
     assert failed(check(settings, open_for_s=0)) == expected
 
 
+@pytest.mark.parametrize(
+    ("closing", "named", "expected"),
+    [
+        ("acme", "first", set()),
+        ("acme", "second", {"request closed"}),
+        ("shop", "first", {"request closed"}),
+        ("acme", "both", set()),
+        ("acme", None, set()),
+    ],
+)
+def test_an_outcome_closes_what_it_names_of_its_own_tenant(
+    settings: AuditSettings, make_draft: Make, closing: str, named: str | None, expected: set[str]
+) -> None:
+    """Two tenants, or one client twice, may give a request the same id: none closes the other's."""
+    log = SqliteAuditLog.open(settings)
+    first = make_draft(request_id="one", tenant="acme")
+    log.append(first).result(10)
+    names = {"first": [first.id], "second": [new_id()], "both": [new_id(), first.id]}
+    records = {"records": names[named]} if named else {}
+    log.append(make_draft(request_id="one", tenant=closing, stage="outcome", **records)).result(10)
+    log.close()
+    assert failed(check(settings, open_for_s=0)) == expected
+
+
 def test_an_erasure_on_record_explains_a_missing_key(settings: AuditSettings, make_draft: Make) -> None:
     """A destroyed key is a loss unless a later erasure record names its record."""
     log = SqliteAuditLog.open(settings)

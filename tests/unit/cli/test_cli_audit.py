@@ -10,8 +10,10 @@ import sqlite3
 import pytest
 from support.command import Cli
 
+from gateway.audit import AuditSettings, SqliteAuditLog, new_id
 from gateway.audit.reader import StoredRecord
 from gateway.cli.audit_views import print_records
+from gateway.core.ports import RecordDraft
 
 
 @pytest.fixture
@@ -178,3 +180,16 @@ def test_rows_without_an_action_tell_what_happened(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert "policies refused" in shown
     assert "disk full" in shown
+
+
+def test_a_request_id_of_two_tenants_is_asked_by_tenant(used: Cli) -> None:
+    """Two clients that chose the same id are never shown as one request."""
+    log = SqliteAuditLog.open(AuditSettings(used.folder / "data" / "audit", origin="imagegate.local/log"))
+    for tenant in ("acme", "shop"):
+        public = {"request": {"id": "mine", "tenant": tenant, "surface": "http"}, "stage": "outcome"}
+        log.append(RecordDraft("decision", new_id(), public, None, tenant)).result(10)
+    log.close()
+    mixed = used.at("audit", "show", "mine")
+    assert mixed.exit_code == 2
+    assert "acme, shop" in mixed.err
+    assert used.at("audit", "show", "mine", "--tenant", "shop", "--json").json["tenant"] == "shop"

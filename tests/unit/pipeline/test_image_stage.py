@@ -56,6 +56,7 @@ async def test_only_the_offending_picture_is_drawn_anew(tmp_path: Path) -> None:
     status, answer, trail = await _drawn(tmp_path / "g", painting, n=3, negative_prompt="a worm")
     assert status == 200
     first, second = painting.requests
+    assert second.request_id == f"{first.request_id}#1"  # no client's id holds the mark
     assert len(second.seeds) == 1
     assert second.seeds[0] not in first.seeds
     assert second.negative_prompt == f"a worm, {AVOID['violence']}"

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,13 @@ async def test_a_classifier_that_recovers_serves_again(tmp_path: Path) -> None:
     async with scripted_gateway(tmp_path / "g", words=Words(once), looks=Looks()) as scripted:
         statuses = [(await scripted.draw("a red apple")).status_code for _ in range(2)]
     assert statuses == [503, 200]
+
+
+async def test_a_backend_gets_an_id_of_the_tenants_own(tmp_path: Path) -> None:
+    """Two tenants that chose the same request id, or one that names another's redrawing, share none."""
+    painting = Painting()
+    async with scripted_gateway(tmp_path / "g", painting=painting) as scripted:
+        for tenant, request_id in (("acme", "mine"), ("shop", "mine"), ("acme", "mine.1")):
+            request = replace(_request(), id=request_id, caller=Caller(tenant))
+            await scripted.gateway.generate(request)
+    assert [request.request_id for request in painting.requests] == ["acme/mine", "shop/mine", "acme/mine.1"]
