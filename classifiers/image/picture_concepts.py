@@ -22,6 +22,7 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.embedded import embedded_folder
 from classifiers.image.pixels import check_pixels
 from classifiers.onnx_session import open_session
 from classifiers.options import parse_options
@@ -30,7 +31,7 @@ from classifiers.signals import Modality, Signal
 from classifiers.weights import SUMS, listed_files
 
 KIND: Final = "picture-concepts"
-FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "picture-concepts"
+FOLDER: Final = embedded_folder("picture-concepts")
 """Beside the checkout; another place is the option `model`."""
 SHA256SUMS: Final = "6578c1d6c101734087447bfadd3330a3a5f20ee37f4a6cf9e1cb0ad4418dce4d"
 """sha256 of the shipped `SHA256SUMS`, which lists the files' own."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.characters import TextExpands
+from classifiers.embedded import embedded_folder
 from classifiers.mapped import Mapped
 from classifiers.normalize import legible
 from classifiers.options import parse_options
@@ -42,7 +43,7 @@ from classifiers.text.windows import (
 from classifiers.weights import SUMS, listed_files
 
 KIND: Final = "prompt-safety"
-FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "prompt-safety"
+FOLDER: Final = embedded_folder("prompt-safety")
 """Beside the checkout; another place is the option `model`."""
 
 SHA256SUMS: Final = "f11159b7ceca777a03f6b7adaf48d72e1bfa617d594ba0dfc792b28e0c7a548f"

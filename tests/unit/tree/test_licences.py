@@ -13,7 +13,7 @@ PERMISSIVE = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|BSL-1\.0|CC0|Public.Domain|CNRI", re.IGNORECASE
 )
 COPYLEFT = re.compile(r"\b[AL]?GPL|General Public|EUPL|SSPL|CC-BY-NC|CC-BY-SA|Commons Clause", re.IGNORECASE)
-MOZILLA = {"certifi", "hypothesis", "orjson", "pathspec", "tqdm"}
+MOZILLA = {"certifi", "fqdn", "hypothesis", "orjson", "pathspec", "tqdm"}
 """MPL-2.0, which binds changes of their own files alone; we change none."""
 UNSAID = {"resvg-py": "MIT"}
 """Their metadata says nothing; read in their repository."""
