@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
     """Write `imagegate-VERSION.cdx.json` into `folder`, checked against CycloneDX's own schema."""
     bill = _libraries()
     bill["metadata"]["component"]["version"] = __version__
-    bill["components"].extend(_weights())
+    bill["components"].extend([*_weights(), _viewer()])
     text = json.dumps(bill, indent=1, sort_keys=True) + "\n"
     if (wrong := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)) is not None:
         sys.exit(f"the bill of materials is not CycloneDX 1.6: {wrong}")
@@ -72,6 +72,24 @@ def _weights() -> Iterator[dict[str, Any]]:
                 for path in files
             ],
         }
+
+
+def _viewer() -> dict[str, Any]:
+    """The npm package that /docs is made of."""
+    page = (ROOT / "gateway" / "api" / "viewer" / "README.md").read_text(encoding="utf-8")
+    taken = re.search(r"`(swagger-ui-dist)` (\S+) ", page)
+    assert taken is not None
+    name, version = taken.groups()
+    purl = f"pkg:npm/{name}@{version}"
+    licence = [{"license": {"id": "Apache-2.0"}}]
+    return {
+        "type": "library",
+        "bom-ref": purl,
+        "purl": purl,
+        "name": name,
+        "version": version,
+        "licenses": licence,
+    }
 
 
 if __name__ == "__main__":

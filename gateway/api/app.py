@@ -20,7 +20,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import audit, images, models, moderations, ops
+from gateway.api import audit, images, models, moderations, ops, pages
 from gateway.api.auth import Authenticator
 from gateway.api.edge import Edge
 from gateway.api.image_files import ImageFiles
@@ -41,6 +41,7 @@ _ROUTERS: Final = (
     models.router,
     audit.router,
     ops.router,
+    pages.router,
 )
 
 
@@ -80,7 +81,14 @@ def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None
         started=int(time.time()),
     )
     _watch(edge)
-    app = GatewayApp(title="imagegate", version=__version__, lifespan=_lifespan(edge), redirect_slashes=False)
+    app = GatewayApp(
+        title="imagegate",
+        version=__version__,
+        lifespan=_lifespan(edge),
+        redirect_slashes=False,
+        docs_url=None,  # ours: gateway/api/pages.py
+        redoc_url=None,
+    )
     app.state.edge = edge
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat: `include_router` would match every request twice
