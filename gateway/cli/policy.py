@@ -52,6 +52,22 @@ def check(
         raise typer.Exit(BLOCKED)
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file, so that an editor completes and checks it.
+
+    Name the saved file in a policy's first line: `# yaml-language-server: $schema=policy.schema.json`. An
+    editor sees form only; `imagegate policy check` also knows the classifiers.
+
+    Examples:
+
+    - `imagegate policy schema > policy.schema.json`
+    """
+    from policies.document import policy_json_schema
+
+    print_json(policy_json_schema())
+
+
 @app.command("list")
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the policies that can serve, and library policies that these classifiers can't serve.

@@ -201,6 +201,16 @@ def _nested(dotted: Mapping[str, object]) -> dict[str, Any]:
     return tree
 
 
+def settings_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a settings file, for editors."""
+    schema = SettingsForm.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "imagegate settings",
+    }
+
+
 def settings_table() -> str:
     """Return every setting with its default and description as a Markdown table, for docs/settings.md."""
     rows = ["| key | default | meaning |", "|---|---|---|"]

@@ -61,9 +61,10 @@ def test_the_library_is_complete() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_library_policy_tells_intent_and_owner(path: Path) -> None:
-    """The file begins with a comment that says intent and owner; every binding rule has its own reason."""
+    """The file begins with a comment that says schema, intent and owner; every rule has a reason."""
     head = path.read_text()[:600]
-    assert head.startswith("# Intent:")
+    assert head.startswith("# yaml-language-server: ")
+    assert head.splitlines()[1].startswith("# Intent:")
     assert "# Owner:" in head
     for rule in load_policy(path).document.stages.prompt.rules:
         assert rule.reason is not None or rule.action == "allow"
