@@ -131,11 +131,11 @@ def serve_floor(port: int, upstream: int) -> None:
 
 
 def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None:
-    import uvicorn
     import uvloop
 
     from classifiers.native_memory import bound_heap
     from gateway.api.app import create_app
+    from gateway.door.server import DoorServer
     from gateway.service.collection import settle
     from gateway.service.settings import load_settings
     from gateway.service.wiring import build
@@ -189,10 +189,8 @@ def serve_gate(port: int, upstream: int, folder: Path, *, judging: bool) -> None
         await service.start()
         settle()
         app = create_app(service, metrics=service.metrics)
-        options = uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="error", access_log=False, http="httptools"
-        )
-        await uvicorn.Server(options).serve()
+        listener = socket.create_server(("127.0.0.1", port))
+        await DoorServer(app, log_level="error").serve(sockets=[listener])
 
     bound_heap()
     uvloop.run(serve())

@@ -13,10 +13,10 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from gateway.api.edge import edge_of
 from gateway.api.problems import JSON, invalid_fields
 from gateway.core.errors import ContentTooLarge, RequestInvalid
 
-BODY_TIMEOUT_S: Final = 30.0
 _MAX_DIGITS: Final = 18
 """Of an announced length: Python itself refuses to read a number of thousands."""
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,8 +45,9 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
         raise _too_large(limit_bytes)
     chunks: list[bytes] = []
     size_bytes = 0
+    timeout_s = edge_of(request).service.settings.server.door.body_timeout_s
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             more = True
             while more:
                 message = await request.receive()
@@ -58,7 +59,7 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
                     raise _too_large(limit_bytes)
                 chunks.append(chunk)
     except TimeoutError as error:
-        raise RequestInvalid(f"The body did not arrive within {BODY_TIMEOUT_S:.0f} seconds.") from error
+        raise RequestInvalid(f"The body did not arrive within {timeout_s:g} seconds.") from error
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -47,6 +47,60 @@ class Unsealed:
     fields: Mapping[str, str]
 
 
+class DoorSettings(Protocol):
+    """The part of the settings that bounds connections; sizes in bytes, times in seconds."""
+
+    @property
+    def max_connections(self) -> int:
+        """Open connections in all."""
+        ...
+
+    @property
+    def max_connections_per_address(self) -> int:
+        """Open connections from one address."""
+        ...
+
+    @property
+    def max_head_bytes(self) -> int:
+        """Largest request line and headers."""
+        ...
+
+    @property
+    def max_headers(self) -> int:
+        """Most headers of a request."""
+        ...
+
+    @property
+    def max_pipelined(self) -> int:
+        """Requests that may wait behind the first on one connection."""
+        ...
+
+    @property
+    def first_byte_timeout_s(self) -> float:
+        """From connecting to the first byte."""
+        ...
+
+    @property
+    def head_timeout_s(self) -> float:
+        """From a head's first byte to its end."""
+        ...
+
+    @property
+    def body_timeout_s(self) -> float:
+        """From the head to the body's end."""
+        ...
+
+    @property
+    def idle_timeout_s(self) -> float:
+        """From an answer to the next request."""
+        ...
+
+    @property
+    def write_timeout_s(self) -> float:
+        """In which a client must take a part of its answer."""
+        ...
+
+
 class ServerSettings(Protocol):
     """The part of the settings that HTTP reads; sizes in bytes, times in seconds."""
 
@@ -98,6 +152,11 @@ class ServerSettings(Protocol):
     @property
     def image_url_ttl_s(self) -> float:
         """How long a picture behind a URL can be fetched."""
+        ...
+
+    @property
+    def door(self) -> DoorSettings:
+        """Connections."""
         ...
 
 

@@ -15,6 +15,7 @@ from gateway.cli.printing import say
 from gateway.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
+    from gateway.door.limits import DoorLimits
     from gateway.service.settings import Settings
 
 
@@ -95,16 +96,15 @@ def _run(settings: Settings, log_level: LogLevel) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, log_level: LogLevel) -> None:
     """Load everything first, so that what is missing ends in a message and not in a half-open server."""
-    import uvicorn
-
     from gateway.api.app import create_app
-    from gateway.cli.server import DrainingServer, reload_on_hangup
+    from gateway.cli.hangup import reload_on_hangup
     from gateway.core.errors import AuditUnavailable
+    from gateway.door.server import DoorServer
     from gateway.service.collection import settle, stay_small
     from gateway.service.wiring import build
 
     say("loading models …", error=True)
-    servers: list[DrainingServer] = []
+    servers: list[DoorServer] = []
     broken: list[str] = []
 
     def end(reason: str) -> None:
@@ -118,18 +118,11 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: LogLeve
         settle()
         reload_on_hangup(gateway.reload_policies)
         app = create_app(gateway, metrics=gateway.metrics)
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            log_level=log_level.value,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
+        servers.append(
+            DoorServer(
+                app, on_ready=lambda limits: _hello(listener, settings, limits), log_level=log_level.value
+            )
         )
-        servers.append(DrainingServer(config, on_ready=lambda: _hello(listener, settings)))
         if not broken:
             tidying = asyncio.create_task(stay_small())
             await servers[0].serve(sockets=[listener])
@@ -162,8 +155,10 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _hello(listener: socket.socket, settings: Settings) -> None:
-    """Two lines to try."""
+def _hello(listener: socket.socket, settings: Settings, limits: DoorLimits) -> None:
+    """What the door lets in, and two lines to try."""
+    fewer = limits.connections < settings.server.door.max_connections
+    say(f"door: {limits.told()}", style="yellow" if fewer else None, error=True)
     host, port = listener.getsockname()[:2]
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     key = " -H 'Authorization: Bearer ig-…'" if settings.keys_file else ""

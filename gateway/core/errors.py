@@ -35,6 +35,12 @@ class ContentTooLarge(GatewayError):
     status, type, code = 413, "invalid_request_error", "content_too_large"
 
 
+class HeadTooLarge(GatewayError):
+    """The request line and headers exceed a limit; nothing of the request was read."""
+
+    status, type, code = 431, "invalid_request_error", "head_too_large"
+
+
 class Unauthenticated(GatewayError):
     """No key, or an unknown one."""
 

@@ -34,6 +34,28 @@ class ComponentSettings(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict, description="The adapter's own options.")
 
 
+class DoorSettings(BaseModel):
+    """Connections: how many, how large a request's head, and how long each part may take."""
+
+    model_config = _STRICT
+    max_connections: int = Field(
+        1000, ge=1, description="Open connections in all; one that waits makes room for a new one."
+    )
+    max_connections_per_address: int = Field(
+        250, ge=1, description="The same from one address (IPv6: one /64); a proxy is one address."
+    )
+    max_head_bytes: int = Field(16_384, ge=1024, description="Largest request line and headers, else 431.")
+    max_headers: int = Field(100, ge=1, description="Most headers of a request, else 431.")
+    max_pipelined: int = Field(8, ge=1, description="Requests waiting behind the first on one connection.")
+    first_byte_timeout_s: float = Field(10.0, gt=0, description="From connecting to the first byte, seconds.")
+    head_timeout_s: float = Field(10.0, gt=0, description="From a head's first byte to its end, seconds.")
+    body_timeout_s: float = Field(30.0, gt=0, description="From the head to the body's end, seconds.")
+    idle_timeout_s: float = Field(75.0, gt=0, description="From an answer to the next request, seconds.")
+    write_timeout_s: float = Field(
+        30.0, gt=0, description="In which a client must take 1 MB of its answer, or the rest, seconds."
+    )
+
+
 class ServerSettings(BaseModel):
     """The HTTP server and its limits."""
 
@@ -48,6 +70,7 @@ class ServerSettings(BaseModel):
     request_timeout_s: float = Field(120.0, gt=0, description="Whole time of one request, seconds.")
     drain_s: float = Field(60.0, ge=0, description="Time to finish accepted work at shutdown, seconds.")
     image_url_ttl_s: int = Field(3600, ge=1, description="Life of a picture's URL, seconds.")
+    door: DoorSettings = Field(default_factory=DoorSettings)
 
 
 class PolicySettings(BaseModel):

@@ -67,6 +67,12 @@ class GatewayMetrics:
             ("category",),
             registry=self.registry,
         )
+        self._closed = Counter(
+            "imagegate_connections_closed_total",
+            "Connections that the server closed or did not let in.",
+            ("reason",),
+            registry=self.registry,
+        )
         self._made = self._images.labels("made")
         self._inspected = self._images.labels("inspected")
         # The library looks a metric up under a lock and through `str`; sets are closed, so these are few.
@@ -100,6 +106,10 @@ class GatewayMetrics:
     def http(self, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the template, never the address that was asked for."""
         self._http_of(route, str(status)).observe(seconds)
+
+    def closed_connection(self, reason: str, times: int = 1) -> None:
+        """Count a connection that the server closed; `reason` is one of a closed set."""
+        self._closed.labels(reason).inc(times)
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a value that is read only when the metrics are asked for."""

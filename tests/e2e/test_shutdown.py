@@ -14,11 +14,14 @@ from support.servers import image_server, light_settings, start_gateway
 
 
 def test_sigterm_finishes_accepted_work(tmp_path: Path) -> None:
-    """A request under way at SIGTERM is answered 200 while readiness is red; then the process exits 0."""
+    """A request under way at SIGTERM is answered 200 while readiness is red; then the process exits 0.
+    At the start it has said how many connections it takes.
+    """
     with image_server(waits=True) as upstream:
         served = start_gateway(tmp_path, light_settings(upstream.base_url, tmp_path / "policies"))
         try:
             served.wait_ready()
+            assert " files may be open: at most " in served.output.read_text()
             answers: list[int] = []
             body = json.dumps({"prompt": "a red apple", "size": "64x64"}).encode()
 

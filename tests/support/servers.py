@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,8 +140,11 @@ class ImageServer:
 
 
 @contextmanager
-def image_server(*, waits: bool = False) -> Iterator[ImageServer]:
-    """Run an image server on a thread of this process; with `waits` the test says when it may answer."""
+def image_server(*, waits: bool = False, picture: Callable[[int, int], bytes] = png) -> Iterator[ImageServer]:
+    """Run an image server on a thread of this process; with `waits` the test says when it may answer.
+
+    `picture` makes a PNG of a width and a height.
+    """
     state = ImageServer()
     if not waits:
         state.may_answer.set()
@@ -154,7 +157,7 @@ def image_server(*, waits: bool = False) -> Iterator[ImageServer]:
             state.seen.append(body)
             state.may_answer.wait(ANSWER_WITHIN_S)
             width, height = (int(x) for x in body.get("size", "64x64").split("x"))
-            entry = {"b64_json": base64.b64encode(png(width, height)).decode()}
+            entry = {"b64_json": base64.b64encode(picture(width, height)).decode()}
             reply = json.dumps({"created": 1, "data": [entry] * body.get("n", 1)}).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")

@@ -78,6 +78,20 @@ async def call_raw(
 
 
 @dataclass(frozen=True)
+class FakeDoor:
+    max_connections: int = 100
+    max_connections_per_address: int = 50
+    max_head_bytes: int = 16_384
+    max_headers: int = 100
+    max_pipelined: int = 8
+    first_byte_timeout_s: float = 10.0
+    head_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    write_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True)
 class FakeServer:
     host: str = "127.0.0.1"
     port: int = 8080
@@ -89,6 +103,7 @@ class FakeServer:
     request_timeout_s: float = 30.0
     drain_s: float = 5.0
     image_url_ttl_s: float = 3600.0
+    door: FakeDoor = field(default_factory=FakeDoor)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from support.service import (
 )
 
 from gateway.api import schemas
+from gateway.api.app import create_app
 from gateway.api.body import read_bytes
 from gateway.core.errors import ContentTooLarge, RequestInvalid
 from gateway.core.outcomes import Blocked, Coverage, Delivered, Held, Partial
@@ -27,7 +28,9 @@ PATH = "/v1/images/generations"
 
 
 @pytest.mark.parametrize(("announced", "error"), [("9" * 5000, ContentTooLarge), ("²", RequestInvalid)])
-async def test_an_announced_length_is_only_a_hint(announced: str, error: type[Exception]) -> None:
+async def test_an_announced_length_is_only_a_hint(
+    announced: str, error: type[Exception], service: ScriptedService
+) -> None:
     """A length of thousands of digits is too large, and one that is no number is not read as one."""
     messages = iter(
         [{"type": "http.request", "body": b"1234", "more_body": True}, {"type": "http.disconnect"}]
@@ -37,8 +40,9 @@ async def test_an_announced_length_is_only_a_hint(announced: str, error: type[Ex
         return next(messages)
 
     headers = [(b"content-length", announced.encode("latin-1"))]
+    scope = {"type": "http", "headers": headers, "app": create_app(service)}
     with pytest.raises(error):
-        await read_bytes(Request({"type": "http", "headers": headers}, receive), limit_bytes=10)
+        await read_bytes(Request(scope, receive), limit_bytes=10)
 
 
 async def test_a_picture_is_delivered_with_its_decisions(client: httpx.AsyncClient) -> None:
