@@ -85,7 +85,7 @@ def _plausible(plain: bytes) -> str:
 
 @functools.cache
 def _known() -> frozenset[str]:
-    """Frequent words, and what is too short to be told by rot13."""
+    """Frequent words, and what is too short for rot13 to be recognised."""
     return frozenset((*_COMMON.split(), "sex", "porn", "gun", "guns", "bombs", "kills", "butt"))
 
 

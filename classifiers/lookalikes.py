@@ -57,24 +57,24 @@ def _is_mixed(word: str) -> bool:
 def _of_mixed(word: str) -> str:
     if _OTHER_SCRIPTS.search(word):
         return _loosely(word) if LATIN.search(word) else word
-    return "".join(map(_latin_twin, word)) if _ODD_LATIN.search(word) else word
+    return "".join(map(_latin_lookalike, word)) if _ODD_LATIN.search(word) else word
 
 
 def _of_latin_text(word: str) -> str:
     """A whole foreign word in a Latin text: folded only when all its letters are close look-alikes."""
-    twin = "".join(map(_latin_twin, word))
-    return twin if len(word) > 1 and twin.isascii() else word
+    folded = "".join(map(_latin_lookalike, word))
+    return folded if len(word) > 1 and folded.isascii() else word
 
 
 def _of_caught(word: str) -> str:
     """A word of a text that mixes scripts elsewhere."""
-    twin = _loosely(word)
-    return twin if twin.isascii() else word
+    folded = _loosely(word)
+    return folded if folded.isascii() else word
 
 
 def _loosely(word: str) -> str:
-    """All letters that have a twin folded; a loose twin counts only beside Latin letters or close ones."""
-    close = "".join(map(_latin_twin, word))
+    """Letters that have a look-alike folded; a loose one counts only beside Latin letters or close ones."""
+    close = "".join(map(_latin_lookalike, word))
     return "".join(_LOOSE.get(char, char) for char in close) if LATIN.search(close) else word
 
 
@@ -105,14 +105,14 @@ def _without_enclosed(mapped: Mapped) -> Mapped:
     for match in _ENCLOSED.finditer(text):
         made.extend(mapped, last, match.start())
         for place in range(match.start(), match.end()):
-            made.put(_latin_twin(text[place]), mapped.starts[place], mapped.ends[place])
+            made.put(_latin_lookalike(text[place]), mapped.starts[place], mapped.ends[place])
         last = match.end()
     made.extend(mapped, last, len(text))
     return made
 
 
 @functools.lru_cache(maxsize=4096)
-def _latin_twin(char: str) -> str:
+def _latin_lookalike(char: str) -> str:
     """The ASCII letter that a character passes for, or the character itself."""
     if char.isascii():
         return char
@@ -123,9 +123,9 @@ def _latin_twin(char: str) -> str:
 
     if LATIN.match(char) and not _ODD_LATIN.match(char):
         return char
-    for twin in confusables.confusables_data.get(char, ()):
-        if len(twin["c"]) == 1 and twin["c"].isascii() and twin["c"].isalpha():
-            return str(twin["c"])
+    for lookalike in confusables.confusables_data.get(char, ()):
+        if len(lookalike["c"]) == 1 and lookalike["c"].isascii() and lookalike["c"].isalpha():
+            return str(lookalike["c"])
     if _ODD_LATIN.match(char):
         plain: str = anyascii(char)
         if len(plain) == 1 and plain.isalpha():

@@ -89,4 +89,4 @@ ClassifierFactory: TypeAlias = Callable[[str, Mapping[str, object]], Classifier]
 
 
 class ClassifierConfigError(Exception):
-    """The settings of a classifier are wrong; the message names the option and the mend."""
+    """The settings of a classifier are wrong; the message names the option and the fix."""

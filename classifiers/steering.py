@@ -1,4 +1,4 @@
-"""Texts that speak to the machine, and their stretches: what hides in a frame is also judged by itself.
+"""Prompt-injection attempts, and their stretches: what hides in a frame is also judged by itself.
 
 Duty: tell by cue words whether a text gives orders, plays a turn or claims things about the gateway, and cut
 such a text into short stretches, each with its place in the original. A classifier's score of a whole text
@@ -66,7 +66,7 @@ _TURNS: Final = (
 
 
 def steers(text: str) -> bool:
-    """True when a text speaks to the machine rather than of a picture. Linear, microseconds for a prompt."""
+    """True when a text orders a model about instead of describing a picture. Linear, takes microseconds."""
     return _cues().search(text) is not None
 
 

@@ -58,7 +58,7 @@ def resolve(
 
     Raises:
         ClassifierConfigError: a missing folder or model, a hub id without a pinned commit, pickled weights
-            only, or a file that is not the expected one. The message names the mend.
+            only, or a file that is not the expected one. The message names the fix.
     """
     if Path(folder_or_hub_id).is_dir():
         folder, found_revision = Path(folder_or_hub_id), None
@@ -216,8 +216,8 @@ def _fetch(hub_id: str, revision: str | None, *, offline: bool) -> Path:
             )
         )
     except LocalEntryNotFoundError as error:
-        mend = "fetch it once while online" if offline else "check the network"
-        raise ClassifierConfigError(f"{hub_id}@{revision[:12]} is not in the local cache: {mend}") from error
+        fix = "fetch it once while online" if offline else "check the network"
+        raise ClassifierConfigError(f"{hub_id}@{revision[:12]} is not in the local cache: {fix}") from error
     except (HfHubHTTPError, OSError) as error:
         raise ClassifierConfigError(
             f"{hub_id}@{revision[:12]} can't be fetched ({type(error).__name__}): "

@@ -1,6 +1,6 @@
 """The named policies that a server holds, and how they are replaced.
 
-Duty: which file serves a name, a reload that is all or nothing, and the end of a leave to fail open. An
+Duty: which file serves a name, a reload that is all or nothing, and the end of a permission to fail open. An
 operator's file takes the place of the library's policy of the same name. The files are read by
 `policies.loader`. It has no clock: the day comes from the caller.
 """
@@ -48,7 +48,8 @@ class ReloadReport:
 class _Shelf:
     """One consistent set; replaced in a single assignment, so that no reader sees half of a reload.
 
-    `written` holds the documents of `policies`. `open_until` is the first last day of a leave to fail open.
+    `written` holds the documents of `policies`. `open_until` is the earliest
+    day until which one may fail open.
     """
 
     policies: Mapping[str, Policy]
@@ -105,7 +106,7 @@ class PolicyBook:
 
     @property
     def open_until(self) -> dt.date | None:
-        """The last day on which every classifier with leave to fail open may do so; None without one."""
+        """The last day on which every classifier allowed to fail open may do so; None without one."""
         return self._shelf.open_until
 
     def get(self, name: str) -> Policy:
@@ -157,7 +158,7 @@ class PolicyBook:
         )
 
     def close_expired(self, today: dt.date, tell: Callable[[tuple[PolicyRef, ...]], None]) -> None:
-        """Let every classifier fail closed whose leave to fail open ended before `today`.
+        """Let every classifier fail closed whose permission to fail open expired before `today`.
 
         The documents are those that were read; no file is looked at. `tell` gets the new refs before the
         policies serve: what it raises leaves everything as it was.

@@ -1,7 +1,7 @@
 """Who looks for what at a stage, and what nobody looks for.
 
 Duty: set the planned classifiers' cards against what the stage's material can show. A card that names a
-category covers that one alone: who sees `sexual` does not thereby tell `sexual/minors`, and who sees
+category covers that one alone: detecting `sexual` is not detecting `sexual/minors`, and who sees
 `violence/graphic` does not see every violence. What a lock makes of several families is covered where all of
 them are. Pure; no score is read here.
 """

@@ -182,7 +182,7 @@ class RewriteDocument(_Strict):
     """What may be done with a prompt whose verdict is rewrite, and, in `enhance`, with an allowed one."""
 
     mode: RewriteModeWord = Field(
-        description="safety: mend what a rule calls rewritable; enhance: enrich allowed prompts too; off."
+        description="safety: rewrite what a rule says; enhance: enrich allowed prompts too; off."
     )
     max_attempts: int = Field(2, ge=1, le=3, description="Rewrites per prompt, each judged again.")
     timeout_ms: int = Field(30_000, ge=1, le=600_000, description="Time for one attempt, milliseconds.")
@@ -205,7 +205,7 @@ class PolicyDocument(_Strict):
     bands: dict[str, BandsDocument] = Field(description="By category; `default` is for all others.")
     rewrite: RewriteDocument
     max_regenerations: int = Field(
-        0, ge=0, le=5, description="How often a picture may be drawn anew; then it is blocked."
+        0, ge=0, le=5, description="How often a picture may be regenerated; then it is blocked."
     )
     stages: StagesDocument
 

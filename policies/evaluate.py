@@ -45,7 +45,7 @@ UNCHECKED_REASON: Final = (
 DEFAULT_REASONS: Final[Mapping[Action, str]] = {
     Action.ALLOW: "",
     Action.REDACT: "Part of the picture was made unrecognisable under the content policy.",
-    Action.REGENERATE: "The picture was made anew under the content policy.",
+    Action.REGENERATE: "The picture was regenerated under the content policy.",
     Action.REWRITE: "The prompt was changed to follow the content policy.",
     Action.HOLD: "A person has to look at such a request first, so it was not carried out.",
     Action.BLOCK: "This request is not possible under the content policy.",

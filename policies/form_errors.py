@@ -65,7 +65,7 @@ def explain(tree: YamlTree, model: type[BaseModel], detail: ErrorDetails) -> Dia
 
 
 def _complaint(kind: str, message: str, context: dict[str, Any]) -> tuple[str, str]:
-    """What is wrong, and the mend."""
+    """What is wrong, and the fix."""
     if kind in _KINDS:
         expected, hint = _KINDS[kind]
         return f"must be {expected}", hint

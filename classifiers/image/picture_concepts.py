@@ -126,7 +126,7 @@ class PictureConceptsClassifier:
         if not (folder / SUMS).is_file():
             raise ClassifierConfigError(
                 f"classifier {self._card.name!r}: the weights are missing; check out models/picture-concepts "
-                "whole (training/picture_concepts makes it anew), or name its folder with the option model"
+                "whole (training/picture_concepts rebuilds it), or name its folder with the option model"
             )
         file = listed_files(folder, SHA256SUMS)["model.onnx"]
         return open_session(file, threads=self._options.threads)

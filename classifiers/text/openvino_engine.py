@@ -45,7 +45,7 @@ class OpenVinoEngine:
 
 
 def require_openvino() -> None:
-    """Raises ClassifierConfigError, with what mends it, where the package is not installed."""
+    """Raises ClassifierConfigError, with the fix, where the package is not installed."""
     if importlib.util.find_spec("openvino") is None:
         raise ClassifierConfigError(
             "the runtime openvino is not installed: pip install 'imagegate[openvino]', or take the option out"

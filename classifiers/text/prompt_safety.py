@@ -155,7 +155,7 @@ class PromptSafetyClassifier:
         if not (folder / SUMS).is_file():
             raise ClassifierConfigError(
                 f"classifier {name!r}: no model in {folder}; check out models/prompt-safety whole "
-                "(training/prompt_safety makes it anew), or name its folder with the option model"
+                "(training/prompt_safety rebuilds it), or name its folder with the option model"
             )
         if parsed.runtime == "openvino":
             require_openvino()
@@ -250,7 +250,7 @@ class PromptSafetyClassifier:
         missing = sorted(set(LABELS) - set(heads))
         if missing:
             raise ClassifierConfigError(
-                f"classifier {self._name!r}: the model has no head {', '.join(missing)}; train it anew"
+                f"classifier {self._name!r}: the model has no head {', '.join(missing)}; train it again"
             )
         return _Loaded(
             WindowTokenizer(files["tokenizer.json"]),
@@ -276,7 +276,7 @@ def within_parents(scores: Scores, heads: Sequence[str]) -> Scores:
 def _read(text: str) -> _Read:
     """What is written so that the model can't read it looks harmful to it, whatever it spells.
 
-    So it reads what such a text stands for: twins of other scripts, leetspeak throughout, an encoded text.
+    So it reads what such a text stands for: look-alike letters, leetspeak throughout, an encoded text.
 
     Raises:
         TextTooLong: spelled out, the text would be over `windows.MAX_CHARACTERS`.
@@ -300,5 +300,5 @@ def _checked(name: str, folder: Path, sums_sha256: str) -> dict[str, Path]:
         raise ClassifierConfigError(f"classifier {name!r}: {error}") from error
     for file in ("model.onnx", "tokenizer.json", "calibration.json"):
         if file not in listed:
-            raise ClassifierConfigError(f"classifier {name!r}: {SUMS} lists no {file}; train it anew")
+            raise ClassifierConfigError(f"classifier {name!r}: {SUMS} lists no {file}; train it again")
     return listed

@@ -1,6 +1,6 @@
 """`/v1/audit/…`: read the log.
 
-Duty: parse filters, keep a key inside its tenant, render. Public parts and proofs leave for whoever audits;
+Duty: parse filters, keep a key inside its tenant, render. Public parts and proofs leave for auditors;
 sealed text for reviewers alone, and the service puts each look on record first.
 """
 
@@ -107,7 +107,7 @@ async def read_record(request: Request, record_id: str) -> Response:
     responses=responses.PROOF,
 )
 async def prove_record(request: Request, record_id: str) -> Response:
-    """A tlog-proof: the record, its path in the tree and a signed head, for whoever has the public key."""
+    """A tlog-proof: the record, its path in the tree and a signed head, for anyone with the public key."""
     edge = edge_of(request)
     await _visible(edge, edge.keys.authenticate(request, AUDIT), record_id)
     return Response(await edge.service.audit_proof(record_id), headers=_FRESH, media_type="text/plain")

@@ -1,6 +1,6 @@
 """Read a JSON body within its limits, and check it against one pydantic model.
 
-Duty: bytes → object → model, each failure a `RequestInvalid` or `ContentTooLarge` that names the mend and
+Duty: bytes → object → model, each failure a `RequestInvalid` or `ContentTooLarge` that names the fix and
 never repeats what was sent. It knows no route.
 """
 

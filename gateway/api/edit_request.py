@@ -56,7 +56,7 @@ class ImageEditForm(ImageEditRequest):
 
     image: _File = Field(description="One still png, jpeg, webp or gif.")
     mask: _File | None = Field(
-        None, description="A png of the picture's own size: wholly transparent where it may be drawn anew."
+        None, description="A png of the picture's own size: fully transparent where it may be repainted."
     )
 
 

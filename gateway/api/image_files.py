@@ -60,7 +60,7 @@ class ImageFiles:
         return name
 
     async def drop(self, names: Sequence[str]) -> None:
-        """Delete pictures whose names were told to nobody; what can't be deleted now expires."""
+        """Delete pictures whose names nobody got; what can't be deleted now expires."""
         with suppress(OSError):
             await asyncio.to_thread(self._unlink, names)
 

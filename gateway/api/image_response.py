@@ -204,9 +204,9 @@ def _images(coverage: Coverage) -> dict[str, object]:
 
 
 def _action(outcome: Delivered | Partial) -> Action:
-    """A mended prompt was rewritten; an enhanced one was allowed as it stood."""
-    mended = outcome.rewrite is not None and outcome.rewrite.mode is RewriteMode.SAFETY
-    return Action.REWRITE if mended else outcome.prompt_decision.action
+    """A prompt made safe was rewritten; an enhanced one was allowed as it stood."""
+    made_safe = outcome.rewrite is not None and outcome.rewrite.mode is RewriteMode.SAFETY
+    return Action.REWRITE if made_safe else outcome.prompt_decision.action
 
 
 def _rewrite(trace: RewriteTrace | None) -> Mapping[str, object] | None:

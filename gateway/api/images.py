@@ -142,7 +142,7 @@ async def _by_url(edge: Edge, request: Request, wanted: ImageRequest) -> Respons
 
     try:
         outcome = await edge.service.generate(wanted, keep=keep)
-    except BaseException:  # cancelled, too: nobody will ever be told these names
+    except BaseException:  # cancelled, too: nobody will ever get these names
         await edge.files.drop(names)
         raise
     if isinstance(outcome, Blocked | Held):

@@ -152,6 +152,6 @@ class RateLimiter:
         if not allowed:
             wait_s = (1 - tokens) * 60 / per_minute
             raise QuotaExceeded(
-                f"This key may send {per_minute} requests a minute; wait for the next one.",
+                f"This key may send {per_minute} requests per minute; wait for the next one.",
                 retry_after_s=wait_s,
             )

@@ -84,7 +84,7 @@ def error_response(
 
 
 def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> RequestInvalid:
-    """One error that names the fields at fault and the mend, without the values that were sent."""
+    """One error that names the fields at fault and the fix, without the values that were sent."""
     told = [_tell(error) for error in errors[:_MAX_FIELDS_TOLD]]
     if len(errors) > _MAX_FIELDS_TOLD:
         told.append(f"and {len(errors) - _MAX_FIELDS_TOLD} more.")

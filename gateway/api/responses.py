@@ -68,7 +68,7 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 _ACCESS = (401, 403, 429, 500)
 _WORK = (400, *_ACCESS, 413, 502, 503, 504)
-_STREAM = {"schema": {"description": "Events, when `stream` is true; docs/api.md tells their fields."}}
+_STREAM = {"schema": {"description": "Events, when `stream` is true; docs/api.md describes their fields."}}
 
 GENERATION: Final[Responses] = {
     200: {

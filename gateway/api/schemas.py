@@ -1,4 +1,4 @@
-"""The bodies of responses as /openapi.json tells them.
+"""The bodies of responses as /openapi.json describes them.
 
 Duty: documentation only; the hot routes build bytes themselves. Tests hold these models against
 real answers, so that they stay true.
@@ -91,7 +91,7 @@ class ModerationSummary(BaseModel):
 
 class ImageModeration(BaseModel):
     """What was decided over one picture; `decision` is null only when no classifier saw it.
-    `regenerations` counts how often it was drawn anew."""
+    `regenerations` counts how often it was regenerated."""
 
     index: int
     seed: int

@@ -78,7 +78,7 @@ class HeadsFile:
             raise ConfigurationError(f"audit heads file {path} can't be opened: {cause.strerror}") from cause
 
     def reopen(self) -> None:
-        """Open anew, ending a torn last line.
+        """Open it again, ending a torn last line.
 
         Raises:
             OSError: the file can't be opened or written.

@@ -1,6 +1,6 @@
 """Reading the log: filters, paging, one record, a request's trail, and unsealing. It can't write.
 
-Whoever unseals must first append an `access` record; this module only opens the box.
+The caller who unseals must first append an `access` record; this module only opens the box.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class AuditReader:
         return tuple(StoredRecord(*row) for row in rows)
 
     def proof(self, record_id: str) -> str:
-        """Return the file that proves one record to whoever has the public key (`gateway.audit.proof`).
+        """Return the file that proves one record to anyone with the public key (`gateway.audit.proof`).
 
         It reads every leaf that the newest head covers, a few at a time: others read in between.
 

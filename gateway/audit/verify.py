@@ -1,6 +1,6 @@
 """Checking a whole log without trusting it: records re-hashed, heads compared, requests closed.
 
-Duty: read and judge; it never mends. What it trusts are the public keys and the heads file given to it. The
+Duty: read and judge; it never repairs. What it trusts are the public keys and the heads file given to it. The
 checks of one record are in `record_checks`.
 """
 

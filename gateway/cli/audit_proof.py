@@ -26,7 +26,7 @@ def prove(
 ) -> None:
     """Write the proof of one record: itself, its path in the tree, a signed head.
 
-    Whoever has the log's public key can check the file with `imagegate audit check-proof`, without the log.
+    Anyone with the log's public key can check the file with `imagegate audit check-proof`, without the log.
     It holds the public part alone: no prompt.
 
     Examples:

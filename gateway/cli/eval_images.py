@@ -47,7 +47,9 @@ def images_safety(  # noqa: PLR0917  # typer: parameters are options
             min=0, max=2000, help="Pictures that the default generator draws, from harmless prompts."
         ),
     ] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many of a set, evenly spaced.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most this many of a set, evenly spaced.")
+    ] = None,
     classifier: ClassifierOption = None,
     policy: PolicyOption = None,
     out: Annotated[

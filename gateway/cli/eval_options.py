@@ -24,7 +24,9 @@ DatasetsArgument: TypeAlias = Annotated[
 ]
 BenignOption: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option("--benign", help="Harmless prompts: a text file, one a line, or .jsonl, .csv. Repeatable."),
+    typer.Option(
+        "--benign", help="Harmless prompts: a text file, one per line, or .jsonl, .csv. Repeatable."
+    ),
 ]
 ClassifierOption: TypeAlias = Annotated[
     list[str] | None,

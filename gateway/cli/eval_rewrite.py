@@ -38,7 +38,7 @@ def rewrite(  # noqa: PLR0917  # typer: parameters are options
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.md, report.json and the plot.")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Measure only every so-manieth prompt.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Measure only every COUNT-th prompt.")] = 1,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,6 +1,6 @@
 """What the evaluations share: prompts, classifiers and policy from the options, and a progress bar.
 
-Duty: options → parts, with every mistake told before a model is loaded.
+Duty: options → parts, with every mistake reported before a model is loaded.
 """
 
 from __future__ import annotations

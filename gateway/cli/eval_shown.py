@@ -37,7 +37,7 @@ def images(  # noqa: PLR0917  # typer: parameters are options
         Path | None, typer.Option(help="Folder of another judge; absent: models/drawing-labels.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first picture; the next has the next.")] = 0,
-    every: Annotated[int, typer.Option(min=1, help="Draw only every so-manieth prompt of each kind.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Draw only every COUNT-th prompt of each kind.")] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.md, report.json and grid.png.")
     ] = None,

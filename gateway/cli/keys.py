@@ -38,7 +38,7 @@ def add(  # noqa: PLR0917  # typer: parameters are options
     tenant: Annotated[str, typer.Option(help="Whose key it is; records carry it.")] = "default",
     policy: Annotated[str | None, typer.Option(help="Policy of this key; absent: the default one.")] = None,
     rate_per_minute: Annotated[
-        int | None, typer.Option(min=1, help="Requests a minute; absent: any.")
+        int | None, typer.Option(min=1, help="Requests per minute; absent: any.")
     ] = None,
     file: FileOption = None,
     config: ConfigOption = None,

@@ -39,7 +39,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def local_caller(policies: PoliciesInForce, policy: str | None) -> Caller:
-    """Whoever sits at this terminal; `policy` is the one asked for, or the settings' default.
+    """The person at this terminal; `policy` is the one asked for, or the settings' default.
 
     Raises:
         PolicyError: there is none of that name; it tells those that there are.

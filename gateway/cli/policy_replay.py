@@ -26,7 +26,9 @@ def replay(  # noqa: PLR0917  # typer: parameters are options
     until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
     policy_revision: Annotated[str | None, typer.Option(help="Decided by this policy revision.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="The newest so many decisions.")] = 10_000,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="At most this many decisions, newest first.")
+    ] = 10_000,
     config: ConfigOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,

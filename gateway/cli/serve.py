@@ -1,4 +1,4 @@
-"""`imagegate serve`: the HTTP server, one process, until it is told to stop."""
+"""`imagegate serve`: the HTTP server, one process, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """A line for people, or one JSON object a line."""
+    """A line for people, or one JSON object per line."""
 
     PLAIN = "plain"
     JSON = "json"
@@ -48,7 +48,7 @@ def serve(  # noqa: PLR0917  # typer: parameters are options
     data: DataOption = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much is logged.")] = LogLevel.INFO,
     log_format: Annotated[
-        LogFormat, typer.Option(help="Lines for people, or one JSON object a line.")
+        LogFormat, typer.Option(help="Lines for people, or one JSON object per line.")
     ] = LogFormat.PLAIN,
 ) -> None:
     """Serve the OpenAI-compatible API; prints two curl lines to try when it is ready.

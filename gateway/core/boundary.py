@@ -89,7 +89,7 @@ async def relayed(events: AsyncIterator[T]) -> AsyncGenerator[T, None]:
             dealt_with.release()
     finally:
         left.set()
-        dealt_with.release()  # whoever swallowed its cancellation goes on, sees that nobody listens, and ends
+        dealt_with.release()  # a task that swallowed its cancellation sees that nobody listens, and ends
         await _let_go(task)
     _ended(task)
 

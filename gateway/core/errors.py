@@ -24,7 +24,7 @@ class GatewayError(Exception):
 
 
 class RequestInvalid(GatewayError):
-    """The request is wrong; the message names the field and the mend."""
+    """The request is wrong; the message names the field and the fix."""
 
     status, type, code = 400, "invalid_request_error", "invalid_request"
 
@@ -120,7 +120,7 @@ class StageTimeout(GatewayError):
 
 
 class ConfigurationError(Exception):
-    """Settings or files are wrong: no server. The message names file, place and mend (exit 2)."""
+    """Settings or files are wrong: no server. The message names file, place and fix (exit 2)."""
 
 
 class PluginError(ConfigurationError):

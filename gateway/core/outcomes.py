@@ -17,7 +17,7 @@ class DeliveredImage:
     """One picture that may leave: its place among the n asked for, its bytes, seed and decision.
 
     `decision` is None only when the policy skips the image stage, with a written reason: never judged.
-    `regenerations` counts how often it was drawn anew before it could leave. `likeness` is the perceptual
+    `regenerations` counts how often it was regenerated before it could leave. `likeness` is the perceptual
     hash of its pixels (16 hex digits), None where nobody decoded them.
     """
 
@@ -36,7 +36,7 @@ Keep: TypeAlias = Callable[[Sequence[DeliveredImage]], Awaitable[None]]
 """Puts what may leave where it is to be found later; what it raises ends the request, with nothing delivered.
 
 It is called before the outcome goes on record, so that the record never says more than happened; where the
-pictures lie may be told to nobody before the outcome is there.
+pictures lie may be given to nobody before the outcome is there.
 """
 
 
@@ -44,7 +44,7 @@ pictures lie may be told to nobody before the outcome is there.
 class WithheldImage:
     """One picture that may not leave, named by its place and its last decision.
 
-    `regenerations` counts how often it was drawn anew; `reason` is public, and None where the decision's own
+    `regenerations` counts how often it was regenerated; `reason` is public, and None where the decision's own
     serves.
     """
 
@@ -55,7 +55,7 @@ class WithheldImage:
 
     @property
     def action(self) -> Action:
-        """What was done: a picture that was to be drawn anew, and can't be any more, is blocked."""
+        """What was done: a picture that was to be regenerated, and can't be any more, is blocked."""
         return Action.BLOCK if self.decision.action is Action.REGENERATE else self.decision.action
 
     @property

@@ -1,7 +1,7 @@
 """Which policy decides for a caller: the one its key names, or the operator's default.
 
-A policy that can't be had withholds the picture; there is no fallback to another one. A leave to fail open
-ends with its last day (UTC), also while the server runs.
+A policy that can't be had withholds the picture; there is no fallback to another one. A permission to fail
+open ends with its last day (UTC), also while the server runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PoliciesInForce:
         self._tell: Callable[[tuple[PolicyRef, ...]], None] = lambda _refs: None
 
     def when_closed(self, tell: Callable[[tuple[PolicyRef, ...]], None]) -> None:
-        """Have `tell` called with the new refs when a leave to fail open ends, before they serve."""
+        """Have `tell` called with the new refs when a permission to fail open expires, before they serve."""
         self._tell = tell
 
     def get(self, name: str | None) -> Policy:

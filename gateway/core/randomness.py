@@ -1,7 +1,7 @@
-"""Random bytes by the spoonful: the kernel is asked once for many.
+"""Random bytes from a pool: one call to the kernel fetches many.
 
 Duty: hand out each byte of `os.urandom` once, for ids, keys and nonces alike. A call to the kernel costs more
-than its bytes, and gives up the interpreter lock. Who has forked asks the kernel anew, so that parent and
+than its bytes, and gives up the interpreter lock. Who has forked asks the kernel again, so that parent and
 child never share a byte.
 """
 

@@ -30,7 +30,7 @@ class Caller:
 class SourcePicture:
     """A picture that a request brings to be changed: `pixels` H × W × 3 uint8, as large as what is drawn.
 
-    `mask`, H × W bool, is true where it may be drawn anew; None: everywhere. `strength` in (0, 1] says how
+    `mask`, H × W bool, is true where it may be repainted; None: everywhere. `strength` in (0, 1] says how
     far the result may leave the picture: 1 forgets it. None: as the backend does.
     """
 

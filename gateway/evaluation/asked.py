@@ -1,6 +1,6 @@
 """The prompts that pictures are asked for, with what each must show.
 
-Duty: JSON Lines → frozen rows, every mistake told with its line. The form is told in
+Duty: JSON Lines → frozen rows, every mistake reported with its line. The form is described in
 benchmarks/prompts/README.md.
 """
 
@@ -90,7 +90,9 @@ def _row(row: Mapping[str, Any], where: str) -> Asked:
         things = tuple(Thing(each["label"], each["emoji"], each.get("paint")) for each in row["things"])
         made = Asked(row["prompt"], row["kind"], things, row.get("link", ""), row.get("slice", ""))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{where}: not the form that benchmarks/prompts/README.md tells") from error
+        raise ConfigurationError(
+            f"{where}: not the form that benchmarks/prompts/README.md describes"
+        ) from error
     if made.kind not in KINDS:
         raise ConfigurationError(f"{where}: kind must be one of {', '.join(KINDS)}")
     if len(things) != (2 if made.kind == "composed" else 1):

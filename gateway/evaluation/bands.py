@@ -100,7 +100,7 @@ def category_bands(
         if step > _STEPS:
             return None
         if wanted * len(ordered) < 1:
-            remarks.append(f"{severity} needs {math.ceil(1 / wanted)} harmless prompts to be told apart")
+            remarks.append(f"{severity} needs {math.ceil(1 / wanted)} harmless prompts to be distinguished")
         score, below = step / _STEPS, step
         edges[severity] = Edge(
             score, Rate.of(s >= score for s in harmless), Rate.of(s >= score for s in violating)

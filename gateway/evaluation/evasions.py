@@ -20,7 +20,7 @@ COMBINING_LONG_STROKE: Final = "\u0336"
 TAG_A: Final = "\U000e0061"
 
 # Cyrillic letters that look like Latin ones in most fonts.
-_TWINS: Final = str.maketrans("aceopxyijsABCEHIKMOPTX", "асеорхуіјѕАВСЕНІКМОРТХ")
+_LOOKALIKES: Final = str.maketrans("aceopxyijsABCEHIKMOPTX", "асеорхуіјѕАВСЕНІКМОРТХ")
 _LEET: Final = str.maketrans("aeiostAEIOST", "431057431057")
 _FULL_WIDTH: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
 
@@ -37,8 +37,8 @@ def zero_width(text: str) -> str:
 
 
 def homoglyphs(text: str) -> str:
-    """Cyrillic twins for every letter that has one."""
-    return text.translate(_TWINS)
+    """Cyrillic look-alikes for every letter that has one."""
+    return text.translate(_LOOKALIKES)
 
 
 def full_width(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is told about each candidate: rankings, flagged rates, slices, evasions, pairs, speed.
+"""What is reported about each candidate: rankings, flagged rates, slices, evasions, pairs, speed.
 
 Duty: prompts and measurements → frozen figures. It runs no classifier and writes no file. `None` labels are
 masked: a prompt counts for a category only when somebody said whether it violates it.

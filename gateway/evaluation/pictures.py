@@ -1,7 +1,7 @@
 """Labelled pictures, and where they come from: folders, JSON Lines, an installed package, emoji artwork.
 
-Duty: places → pictures with what is known of each, read only when they are measured. Every mistake is told
-with its file. It draws nothing; `gateway.evaluation.drawn` does.
+Duty: places → pictures with what is known of each, read only when they are measured. Every mistake is
+reported with its file. It draws nothing; `gateway.evaluation.drawn` does.
 """
 
 from __future__ import annotations

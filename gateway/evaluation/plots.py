@@ -18,7 +18,7 @@ _DPI: Final = 80
 
 
 def curves_png(evaluation: Evaluation, kind: Literal["precision_recall", "roc"]) -> bytes:
-    """Return one small plot a category, with a line a candidate; only what has both kinds of prompt."""
+    """Return one small plot per category, with a line per candidate; only what has both kinds of prompt."""
     ranked = [f.rankings for f in evaluation.candidates]
     wanted = [c for c in ("any", *evaluation.categories) if any(c in r and r[c].roc for r in ranked)]
     rows = max(1, math.ceil(len(wanted) / _COLUMNS))

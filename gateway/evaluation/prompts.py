@@ -2,7 +2,7 @@
 
 Duty: JSON Lines, CSV and plain lists → prompts with what is known of each. A category that a row does not
 name is unknown and is masked wherever that category is counted; it is never taken for harmless. Every mistake
-is told with file and line.
+is reported with file and line.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def read_datasets(names: Iterable[str], benign: Iterable[Path] = ()) -> list[Lab
     """Return the prompts of all the sets, in order: built-in names or files, then lists of harmless prompts.
 
     Raises:
-        ConfigurationError: a file is missing, empty or wrong; the message names file, line and mend.
+        ConfigurationError: a file is missing, empty or wrong; the message names file, line and fix.
     """
     prompts: list[LabelledPrompt] = []
     for name in names:

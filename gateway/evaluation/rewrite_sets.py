@@ -1,6 +1,6 @@
 """The prompts that rewriters are measured on: rewritable ones, harmless ones to enhance, and injections.
 
-Duty: three files → frozen rows. Their form is told in benchmarks/prompts/README.md.
+Duty: three files → frozen rows. Their form is described in benchmarks/prompts/README.md.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _rows(path: Path, made: Callable[[dict[str, Any]], RowT]) -> tuple[RowT, ...
             rows.append(made(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(
-                f"{path.name}:{number}: not the form that benchmarks/prompts/README.md tells"
+                f"{path.name}:{number}: not the form that benchmarks/prompts/README.md describes"
             ) from error
     if not rows:
         raise ConfigurationError(f"{path.name}: the file holds no prompt")

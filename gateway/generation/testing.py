@@ -106,7 +106,7 @@ class GeneratorContract:
         assert np.array_equal(first, second)
 
     async def test_concurrent_requests_get_their_own_pictures(self) -> None:
-        """Eight requests at once: each receives the picture of its own seed, whoever it was drawn with."""
+        """Eight requests at once: each receives the picture of its own seed, whatever it was drawn with."""
         async with running(await self.make()) as generator:
             asked = [self.request((seed,), request_id=f"r-{seed}") for seed in range(8)]
             crowd = await asyncio.gather(*(pixels_of(generator, one) for one in asked))

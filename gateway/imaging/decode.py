@@ -105,7 +105,7 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
 def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T]) -> T:
     _bombs_are_errors()
     if (too_many := excess(content)) is not None:  # here, since its walk would hold the event loop
-        raise ImageRefused(f"the picture's file has {too_many}; save it anew")
+        raise ImageRefused(f"the picture's file has {too_many}; save it again")
     try:
         # 1 the header alone: format and size
         with Image.open(io.BytesIO(content), formats=sorted(f.upper() for f in limits.formats)) as image:

@@ -25,7 +25,7 @@ from gateway.pipeline.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
+class Regeneration:
     """Pictures that are drawn again: how often they were (from 1), their new seeds, and what to leave out.
 
     `avoid` joins the negative prompt where the backend has one. `timeout_s` is what is left of the request.
@@ -63,8 +63,8 @@ class Drawing:
         _record(trail, generator, wanted, started_ns)
         return pictures
 
-    async def anew(
-        self, request: ImageRequest, prompt: str, trail: Trail, anew: Anew
+    async def regenerate(
+        self, request: ImageRequest, prompt: str, trail: Trail, again: Regeneration
     ) -> tuple[Picture, ...] | None:
         """Return one picture per new seed, or None when the backend failed; either is on record.
 
@@ -72,13 +72,13 @@ class Drawing:
         """
         generator = self._generator(request)
         started_ns = time.monotonic_ns()
-        wanted = _again(request, prompt, anew, generator.card)
+        wanted = _again(request, prompt, again, generator.card)
         try:
             pictures = await _drawn(generator, wanted, None)
         except (GatewayError, TimeoutError) as error:
-            _record(trail, generator, wanted, started_ns, attempt=anew.attempt, failure=type(error).__name__)
+            _record(trail, generator, wanted, started_ns, attempt=again.attempt, failure=type(error).__name__)
             return None
-        _record(trail, generator, wanted, started_ns, attempt=anew.attempt)
+        _record(trail, generator, wanted, started_ns, attempt=again.attempt)
         return pictures
 
     def _generator(self, request: ImageRequest) -> ImageGenerator:
@@ -137,19 +137,19 @@ def _call_id(request: ImageRequest) -> str:
     return f"{request.caller.tenant}/{request.id}"
 
 
-def _again(request: ImageRequest, prompt: str, anew: Anew, card: GeneratorCard) -> GenerationRequest:
+def _again(request: ImageRequest, prompt: str, again: Regeneration, card: GeneratorCard) -> GenerationRequest:
     """The same request with new seeds and, where it has an effect, the concept to leave out."""
     negative = request.negative_prompt
     if "negative_prompt" in card.parameters and _heeds_negative(request, card):
-        negative = anew.avoid if negative is None else f"{negative}, {anew.avoid}"
+        negative = again.avoid if negative is None else f"{negative}, {again.avoid}"
     return replace(
         _generation(request, prompt),
         # An upstream must not answer with the first drawing.
-        request_id=f"{_call_id(request)}#{anew.attempt}",
-        seeds=anew.seeds,
+        request_id=f"{_call_id(request)}#{again.attempt}",
+        seeds=again.seeds,
         negative_prompt=negative,
         preview_count=0,
-        timeout_s=anew.timeout_s,
+        timeout_s=again.timeout_s,
     )
 
 

@@ -57,7 +57,7 @@ class DriftGauge:
     ) -> Drift:
         """Compare a rewrite with the prompt of the request; `spans` of the prompt were at fault.
 
-        An enhancement must keep every content word; a mended prompt may lose what was at fault.
+        An enhancement must keep every content word; a prompt made safe may lose what was at fault.
 
         Raises:
             ValueError: the embeddings are no pair of finite vectors.

@@ -1,4 +1,4 @@
-"""Judge every picture; what the policy wants anew is drawn and judged again, as often as it says.
+"""Judge every picture; what the policy wants regenerated is drawn and judged again, as often as it says.
 
 A picture whose action is `regenerate` gets a new seed and the offending concept as a negative prompt, at most
 `policy.max_regenerations` times and only while there is time for another one. Each attempt is on record. What
@@ -22,7 +22,7 @@ from gateway.core.outcomes import Coverage
 from gateway.core.ports import Picture
 from gateway.core.requests import ImageRequest
 from gateway.imaging.decode import ImageRefused, decode
-from gateway.pipeline.drawing import Anew, Drawing
+from gateway.pipeline.drawing import Drawing, Regeneration
 from gateway.pipeline.judge import Judge, require_measured
 from gateway.pipeline.trail import Trail
 from policies.decision import Action, Decision, Stage
@@ -52,7 +52,7 @@ class JudgedPicture:
     """One of the n places after the image stage: its last picture, that one's seed, and the decision on it.
 
     `decision` is None when the policy skips the stage; then `pixels` is None where an upstream's own bytes
-    pass through. `attempts` counts how often it was drawn anew.
+    pass through. `attempts` counts how often it was regenerated.
     """
 
     index: int
@@ -63,13 +63,13 @@ class JudgedPicture:
     attempts: int = 0
 
     @property
-    def wanted_anew(self) -> bool:
+    def wanted_again(self) -> bool:
         """True while the policy asks for another picture in its place."""
         return self.decision is not None and self.decision.action is Action.REGENERATE
 
 
 class ImageStage:
-    """Looks at the n pictures of a request, and has the offending ones drawn anew."""
+    """Looks at the n pictures of a request, and has the offending ones regenerated."""
 
     def __init__(self, judge: Judge, drawing: Drawing) -> None:
         self._judge = judge
@@ -99,14 +99,16 @@ class ImageStage:
         seen = list(judged)
         for attempt in range(1, policy.max_regenerations + 1):
             started_s = trail.elapsed_s
-            again = [one for one in judged if one.wanted_anew]
+            again = [one for one in judged if one.wanted_again]
             left_s = request.deadline_s - started_s
             if not again or left_s < _SPARE * drawn_in_s:
                 break
-            redrawn = await self._redrawn(again, request, prompt, trail, attempt=attempt, left_s=left_s)
-            if not redrawn:
+            regenerated = await self._regenerated(
+                again, request, prompt, trail, attempt=attempt, left_s=left_s
+            )
+            if not regenerated:
                 break
-            fresh = await self._looked_at(redrawn, request, policy, trail, carried)
+            fresh = await self._looked_at(regenerated, request, policy, trail, carried)
             drawn_in_s = trail.elapsed_s - started_s
             seen += fresh
             by_index = {one.index: one for one in fresh}
@@ -149,7 +151,7 @@ class ImageStage:
         )
         return replace(place, pixels=pixels, decision=decision)
 
-    async def _redrawn(
+    async def _regenerated(
         self,
         again: Sequence[JudgedPicture],
         request: ImageRequest,
@@ -161,8 +163,8 @@ class ImageStage:
     ) -> list[JudgedPicture]:
         """Return the places with new pictures, not judged yet; empty when the backend failed."""
         seeds = tuple(_new_seed(request.seed + one.index, attempt) for one in again)
-        anew = Anew(attempt, seeds, _avoid(again), left_s)
-        pictures = await self._drawing.anew(request, prompt, trail, anew)
+        regeneration = Regeneration(attempt, seeds, _avoid(again), left_s)
+        pictures = await self._drawing.regenerate(request, prompt, trail, regeneration)
         return (
             [
                 JudgedPicture(one.index, seed, picture, None, None, attempt)

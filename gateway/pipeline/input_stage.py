@@ -2,7 +2,7 @@
 
 The picture is judged before anything uses it, by the policy's rules for pictures, under a stage of its own:
 a record then says whether a client sent it or a model drew it. Only what is plainly allowed is used. There
-is nothing to blur or to draw anew in what came from outside, so `redact` and `regenerate` withhold it too.
+is nothing to blur or to regenerate in what came from outside, so `redact` and `regenerate` withhold it too.
 What it showed that counts for the locked rules goes on to the prompt, and with the prompt's to the drawings.
 """
 

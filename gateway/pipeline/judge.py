@@ -1,6 +1,6 @@
 """Judge one text or one picture: classify, evaluate, record. The only place where these three meet.
 
-Duty: send every view of a text (as written, normalised, …), each stretch of one that speaks to the machine,
+Duty: send every view of a text (as written, normalised, …), each stretch of a prompt-injection attempt,
 or one picture to the classifiers that the policy plans for the stage, hand the findings to the policy, and
 record the decision. It draws no conclusion of its own: a classifier that gave no measurement becomes a
 `Failure`, and what follows from it is the policy's say.
@@ -67,7 +67,7 @@ class Judge:
     ) -> Decision:
         """Judge a text in every view; the strictest view counts, and all scores are recorded.
 
-        Of a text that speaks to the machine each stretch is judged as well; the strictest counts and is what
+        Of a prompt-injection attempt each stretch is judged as well; the strictest counts and is what
         is recorded of them, under the view `part`.
 
         `carried` is what other parts of the same request showed that counts for the locked rules
@@ -186,7 +186,7 @@ def _read(text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
 def _strongest(told: Sequence[_Answer]) -> list[_Answer]:
     """Of all stretches, the highest score of each classifier in each category, and every failure.
 
-    A language is not told by a few words, so that is left to the whole.
+    A language is not recognised from a few words, so that is left to the whole.
     """
     best: dict[tuple[str, str], Signal] = {}
     for signal in (signal for answer in told for signal in answer.signals):

@@ -30,7 +30,7 @@ class RewriteFault(StrEnum):
 
     @classmethod
     def of_drift(cls, drift: Drift) -> RewriteFault:
-        """Another language is told apart; every other drift is a drift."""
+        """Another language has a fault of its own; every other drift is a drift."""
         return cls.OTHER_LANGUAGE if DriftFault.OTHER_LANGUAGE in drift.faults else cls.DRIFTED
 
 

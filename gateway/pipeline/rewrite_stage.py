@@ -1,11 +1,11 @@
 """Make a rewritable prompt safe, or enrich an allowed one, and trust the rewriter with nothing.
 
 The order is the safety:
-  1. only a prompt whose action was `rewrite` is mended; `block` and `hold` pass through unchanged
+  1. only a prompt whose action was `rewrite` is rewritten; `block` and `hold` pass through unchanged
   2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
   3. every rewrite is judged by the same policy, whole and in its parts, and only what that allows is used
   4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
-  5. a prompt that speaks to the machine has one attempt: a cut would keep its frame, and what is left in it
+  5. a prompt-injection attempt gets one try: a cut would keep its frame, and what is left in it
 An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
 enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
 """
@@ -64,11 +64,11 @@ class _Work:
 
     @property
     def steers(self) -> bool:
-        """True when the text speaks to the machine, so that it was judged stretch by stretch."""
+        """True when the text is a prompt-injection attempt, so that it was judged stretch by stretch."""
         return any(signal.view == PART for signal in self.found.findings.signals)
 
     def request(self, attempt: int) -> RewriteRequest:
-        """What the rewriter is told of it."""
+        """What the rewriter gets to know of it."""
         return rewrite_request(self.text, self.found, attempt)
 
 
@@ -112,7 +112,7 @@ class RewriteStage:
         """Return what may be drawn, or what ends the request.
 
         Raises:
-            ClassifierUnavailable, StageTimeout: a mended prompt could not be judged.
+            ClassifierUnavailable, StageTimeout: a rewritten prompt could not be judged.
         """
         rewriter = self._rewriter
         off = rewriter is None or not request.rewrite or policy.rewrite.mode == "off" or not request.prompt
@@ -138,7 +138,7 @@ class RewriteStage:
             attempt = await self._attempt(used, asked, first, policy.rewrite, trail)
             if attempt.rewritten is None or attempt.drift is None:
                 if used is self._cutter:
-                    break  # no cut is possible: the fault of what was tried before it stands
+                    break  # no cut is possible: the fault of the attempt before counts
                 fault = attempt.fault or RewriteFault.FAILED
                 continue
             last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))

@@ -4,7 +4,7 @@ The order is the safety:
   1. judge what came: picture, then prompt    classifiers measure → policy decides → recorded
   2. rewrite it, then judge the rewrite       by the same policy; a failed or offending rewrite blocks
   3. draw                                     previews are judged before they are shown
-  4. judge every picture                      what policy wants anew is drawn and judged again
+  4. judge every picture                      what policy wants regenerated is drawn and judged again
   5. deliver what was allowed                 nothing leaves before its records are durable
 It knows no HTTP, no model and no storage: those are behind `gateway.core.ports`.
 """
@@ -92,13 +92,13 @@ class Pipeline:
             return await self._withhold(settled, given.reason, trail)
         prompt = settled.prompt
 
-        # 3. Draw; whoever listens gets progress and previews that were judged.
+        # 3. Draw; a listener gets progress and previews that were judged.
         carried = carried_from(settled.decision.findings, carried_from(given.decision.findings))
         previews = Previews(self._judge, request, policy, trail, emit, carried) if emit else None
         pictures = await self._drawing.run(request, prompt, trail, previews)
 
-        # 4. Judge every picture, beside what the prompt told the locked rules; one that the policy wants anew
-        #    is drawn and judged again.
+        # 4. Judge every picture, with what the prompt carried for the locked rules; one that the policy
+        #    wants regenerated is drawn and judged again.
         judged = await self._images.run(request, prompt, pictures, policy, trail, carried=carried)
 
         # 5. Encode what is allowed, once, and deliver: it is kept before it is on record, every record is

@@ -76,7 +76,7 @@ class DeliveredBytes:
 
 @dataclass(frozen=True, slots=True)
 class PicturePlace:
-    """Which picture was judged: its index, whether it was a preview, and how often it had been drawn anew."""
+    """Which picture was judged: its index, whether it was a preview, how often it had been regenerated."""
 
     index: int
     preview: bool = False

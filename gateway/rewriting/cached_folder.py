@@ -1,7 +1,7 @@
 """A folder that is expensive to make, made once below a cache folder and checked before every use.
 
 Duty: it appears whole or not at all (made beside, then one rename), two processes never make it at once, and
-a damaged one is made anew. It knows nothing of what is in it.
+a damaged one is made again. It knows nothing of what is in it.
 """
 
 from __future__ import annotations

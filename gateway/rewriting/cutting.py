@@ -1,8 +1,8 @@
 """Cut the words at fault out of a prompt, by rule, and leave a line that still reads.
 
-Duty: text in, text out. It knows no model and no policy; which words are at fault it is told. The word lists
-are English: in other languages the words at fault go all the same, and only the grammar around them is left
-as it falls.
+Duty: text in, text out. It knows no model and no policy; the caller says which words are at fault. The word
+lists are English: in other languages the words at fault go all the same, and only the grammar around them is
+left as it falls.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def cut(prompt: str, spans: Sequence[Span]) -> str:
     """Return `prompt` as one line without the words that `spans` touch, possibly the empty string.
 
     A span that touches a word takes the whole word, and every other occurrence of the same text goes too.
-    Articles, conjunctions and punctuation that the cut leaves hanging are mended, and a verb whose doer went
-    gets "someone" or "people". `spans` are code points of `prompt`; they may overlap and come in any order.
+    Articles, conjunctions and punctuation that the cut leaves hanging are repaired, and a verb whose doer
+    went gets "someone" or "people". `spans` are code points of `prompt`; they may overlap, in any order.
     Without spans the prompt comes back with its white space folded.
 
     Raises:

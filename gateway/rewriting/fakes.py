@@ -1,4 +1,4 @@
-"""A scripted rewriter for tests: it says what it was told to say, and fails loudly when it has no more.
+"""A scripted rewriter for tests: it plays its script, and fails loudly when it has no more.
 
 Duty: stand in for a model. It passes the same contract suite as the real ones.
 """

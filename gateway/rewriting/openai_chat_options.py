@@ -25,7 +25,7 @@ class OpenAIChatOptions(BaseModel):
     api_key_file: Path | None = Field(None, description="File that holds the key, alone on one line.")
     system: str | None = Field(None, min_length=1, description="System text instead of the built-in one.")
     response_format: Literal["json_schema", "json_object", "none"] = Field(
-        "json_schema", description="How the server is told the form; it is checked in any case."
+        "json_schema", description="How the server is asked for the form; it is checked in any case."
     )
     length_field: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="The server's name for the longest answer."

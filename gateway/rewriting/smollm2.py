@@ -100,6 +100,6 @@ def adapter_digest(folder: Path) -> str:
     except (OSError, KeyError, ClassifierConfigError) as error:
         raise ConfigurationError(
             f"rewriter smollm2: no whole adapter in {folder} ({error}); check out models/rewriter whole "
-            "(training/rewriter makes it anew), or set strategy to cut"
+            "(training/rewriter rebuilds it), or set strategy to cut"
         ) from error
     return listed[WEIGHTS]

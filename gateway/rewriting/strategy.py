@@ -19,7 +19,7 @@ from gateway.rewriting.tuned import TUNED_SYSTEM, named, tuned_user
 
 
 class Strategy(StrEnum):
-    """How a prompt is mended.
+    """How a prompt is made safe.
 
     `TUNED` asks in the words of the training (`gateway.rewriting.tuned`), `INSTRUCT` with examples, and `CUT`
     takes the words at fault away first.

@@ -101,7 +101,7 @@ class BatchWorker(Generic[TaskT]):
     async def close(self, *, timeout_s: float = _CLOSE_TIMEOUT_S) -> None:
         """Serve what waits, then end the thread; idempotent.
 
-        A model that hangs is left behind after `timeout_s`, and whoever still waits for it gets an error.
+        A model that hangs is left behind after `timeout_s`, and every caller still waiting gets an error.
         """
         with self._changed:
             self._closing = True

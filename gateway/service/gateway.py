@@ -316,7 +316,7 @@ class Gateway:
         parts.log.append(RecordDraft("config", new_id(), public))
 
     def _record_closed(self, refs: Sequence[PolicyRef]) -> None:
-        """Put on record that a leave to fail open ended, with the policies as they are from now on."""
+        """Put on record that a permission to fail open expired, with the policies as they are from now on."""
         public: dict[str, Json] = {
             "event": "fail-open ended",
             "policies": _policy_fields(refs),

@@ -58,7 +58,7 @@ async def test_the_prompt_travels_as_data():
     assert [turn["role"] for turn in call["messages"]] == ["system", "user"]
     assert PROMPT not in call["messages"][0]["content"]
     assert json.loads(call["messages"][1]["content"]) == {
-        "task": "mend", "prompt": PROMPT, "leave_out": ["profanity"], "words": ["damn"], "attempt": 1,
+        "task": "make-safe", "prompt": PROMPT, "leave_out": ["profanity"], "words": ["damn"], "attempt": 1,
     }  # fmt: skip
     assert call["response_format"]["json_schema"]["schema"]["required"] == ["prompt"]
     assert (call["model"], call["temperature"], call["max_tokens"]) == ("m", 0.0, 256)

@@ -1,4 +1,4 @@
-"""Entry points are found, or starting is refused with the name and the mend."""
+"""Entry points are found, or starting is refused with the name and the fix."""
 
 from __future__ import annotations
 

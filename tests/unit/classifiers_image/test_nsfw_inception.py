@@ -41,7 +41,7 @@ def test_the_score_is_porn_and_hentai_and_half_of_sexy() -> None:
 
 
 def test_missing_or_other_weights_refuse_to_load(tmp_path: Path) -> None:
-    """A file that is not there, or not the pinned one, is named with the mend and never loaded."""
+    """A file that is not there, or not the pinned one, is named with the fix and never loaded."""
     other = tmp_path / "model.onnx"
     for content, words in ((None, "weights are missing"), (b"else", "pinned")):
         if content is not None:

@@ -41,7 +41,7 @@ def test_a_broken_output_is_no_low_score(broken: str) -> None:
 
 
 def test_missing_or_other_weights_refuse_to_load(tmp_path: Path) -> None:
-    """A folder without weights, or with other ones, is named with the mend and never loaded."""
+    """A folder without weights, or with other ones, is named with the fix and never loaded."""
     classifier = PictureConceptsClassifier.from_options("mine", {"model": str(tmp_path)})
     with pytest.raises(ClassifierConfigError, match="'mine': the weights are missing"):
         classifier.warmup()

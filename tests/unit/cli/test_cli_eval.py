@@ -89,7 +89,7 @@ def test_the_report_folder(cli: Cli, prompts: str, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_mistakes_are_told(cli: Cli, prompts: str, words: list[str], told: str) -> None:
-    """Exit code 2 and what to mend, as one JSON value when asked for."""
+    """Exit code 2 and what to fix, as one JSON value when asked for."""
     (cli.folder / "bad.jsonl").write_text('{"text": "\\ud800", "violence": 1}')
     ran = cli.at("eval", "text", *words, "--json")
     assert ran.exit_code == 2

@@ -31,7 +31,7 @@ def test_edges_keep_to_the_rate() -> None:
     assert scores == sorted(set(scores))
     assert 0.091 < scores[0] <= 0.092
     assert scores[2] == pytest.approx((0.099 + 0.2) / 2, abs=1e-4)
-    assert bands.remarks == ("high needs 250 harmless prompts to be told apart",)
+    assert bands.remarks == ("high needs 250 harmless prompts to be distinguished",)
 
 
 def test_equal_scores_fall_on_one_side() -> None:

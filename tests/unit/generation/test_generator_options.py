@@ -68,7 +68,7 @@ def test_a_folder_is_named_by_its_last_part(tmp_path):
 
 
 def test_missing_embedded_weights_are_a_clear_error(tmp_path):
-    """Without the embedded weights there is no server, and the error names the mend but no path."""
+    """Without the embedded weights there is no server, and the error names the fix but no path."""
     with pytest.raises(ConfigurationError, match="weights are missing") as refused:
         emoji.from_options("emoji", {"model": str(tmp_path)})
 

@@ -146,7 +146,7 @@ def test_a_document_that_is_no_mapping_is_refused() -> None:
 
 
 def test_a_rule_nested_beyond_reading_is_refused() -> None:
-    """any/all nest four deep; a fifth level is refused with the mend."""
+    """any/all nest four deep; a fifth level is refused with the fix."""
     when = "{category: hate, at_least: low}"
     for _level in range(MAX_NESTING + 1):
         when = f"{{any: [{when}]}}"
