@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from classifiers.protocol import Classifier, Closable, Warmable
+from classifiers.protocol import Classifier, ClassifierCard, Closable, Warmable
 from classifiers.signals import Failure, FailureKind, Signal, Span
 
 MAX_BATCH: Final = 16
@@ -86,6 +86,11 @@ class MicroBatcher:
     def classifier(self) -> Classifier:
         """The classifier behind this batcher."""
         return self._classifier
+
+    @property
+    def card(self) -> ClassifierCard:
+        """The card of the classifier behind this batcher."""
+        return self._card
 
     @property
     def alive(self) -> bool:

@@ -37,6 +37,7 @@ class ScriptedClassifier:
         always: Step | None = None,
         categories: Iterable[str] = ("violence",),
         modality: Modality = Modality.TEXT,
+        languages: Iterable[str] = ("*",),
         warmup: Callable[[], None] | None = None,
     ) -> None:
         self._script = list(script)
@@ -52,7 +53,7 @@ class ScriptedClassifier:
             revision="script",
             modality=modality,
             categories=frozenset(categories),
-            languages=("*",),
+            languages=tuple(languages),
             licence="Apache-2.0",
             calibrated=False,
         )

@@ -7,7 +7,7 @@ and async are the batcher's business, never the author's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -33,6 +33,11 @@ class ClassifierCard:
     `name` is the operator's name for this instance, `kind` the adapter's. `revision` changes whenever the
     scores can change (weights, word list, settings). `languages` are BCP 47 tags; `("*",)` means any.
     `reads_text` is true for an image classifier that reads the words in a picture.
+
+    `by_rule` is true for word lists, patterns and identifiers, which weigh languages by themselves. Any other
+    text classifier counts as trained for its `languages`: its scores of text that is clearly in another one
+    are recorded, and ignored. `unmarked` are the languages that a classifier of `uncovered-language` takes
+    for covered.
     """
 
     name: str
@@ -46,6 +51,15 @@ class ClassifierCard:
     description: str = ""
     weights_sha256: str | None = None
     reads_text: bool = False
+    by_rule: bool = False
+    unmarked: frozenset[str] = frozenset()
+
+    @property
+    def trained_for(self) -> frozenset[str] | None:
+        """The languages that a trained text classifier knows, two-letter codes; None: any counts."""
+        if self.modality is not Modality.TEXT or self.by_rule or "*" in self.languages:
+            return None
+        return frozenset(tag.partition("-")[0] for tag in self.languages)
 
 
 @runtime_checkable
@@ -84,9 +98,33 @@ class Closable(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsLanguages(Protocol):
+    """A classifier whose measure depends on which languages the trained ones beside it cover."""
+
+    def following(self, languages: frozenset[str] | None) -> Classifier:
+        """Return this classifier for these languages, two-letter codes; None: any language is covered.
+
+        Called once, when all configured classifiers are built. What an operator set by an option stays.
+        """
+        ...
+
+
 ClassifierFactory: TypeAlias = Callable[[str, Mapping[str, object]], Classifier]
 """`factory(name, options) -> Classifier`, named by an entry point; raises `ClassifierConfigError`."""
 
 
 class ClassifierConfigError(Exception):
     """The settings of a classifier are wrong; the message names the option and the fix."""
+
+
+def covered_languages(cards: Iterable[ClassifierCard]) -> frozenset[str] | None:
+    """Return the languages that some trained text classifier among `cards` knows; None: any.
+
+    Empty where none is trained.
+    """
+    trained = [card for card in cards if card.modality is Modality.TEXT and not card.by_rule]
+    known = [card.trained_for for card in trained]
+    if None in known:
+        return None
+    return frozenset().union(*(languages for languages in known if languages is not None))

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from classifiers.protocol import Classifier, ClassifierConfigError
+from classifiers.protocol import (
+    Classifier,
+    ClassifierConfigError,
+    FollowsLanguages,
+    covered_languages,
+)
 
 CLASSIFIER_GROUP: Final = "imagegate.classifiers"
 
@@ -62,11 +67,18 @@ def load_factory(group: str, type_: str) -> Callable[..., Any]:
 def load_classifiers(specs: Mapping[str, ClassifierSpec]) -> dict[str, Classifier]:
     """Build every configured classifier, in the order of the settings; loads no weights yet.
 
+    One that follows the languages of the others has them by then.
+
     Raises:
         ClassifierConfigError: a type is missing, double or broken, an option is unknown or wrong, or a
             factory returned something else than a classifier of that name. The message begins with the name.
     """
-    return {name: _build(name, spec) for name, spec in specs.items()}
+    built = {name: _build(name, spec) for name, spec in specs.items()}
+    languages = covered_languages(classifier.card for classifier in built.values())
+    return {
+        name: made.following(languages) if isinstance(made, FollowsLanguages) else made
+        for name, made in built.items()
+    }
 
 
 def _build(name: str, spec: ClassifierSpec) -> Classifier:

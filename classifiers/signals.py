@@ -44,6 +44,8 @@ class Signal:
     `score` lies in [0, 1], higher = more harmful. `view` names the form of the text that was measured
     (`original`, `normalised`, …; empty for pictures). `spans` point into the text as written. `concept` is
     what a classifier of things saw behind the category, in a word or two ("knife"), where it can say.
+    `outside`: of text in a language that the classifier was not trained for. Such a score is recorded, and no
+    rule and no lock counts it.
 
     Raises:
         ValueError: the score is not a finite number in [0, 1].
@@ -56,6 +58,7 @@ class Signal:
     view: str = ""
     spans: tuple[Span, ...] = ()
     concept: str = ""
+    outside: bool = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.score) and 0.0 <= self.score <= 1.0):

@@ -25,6 +25,11 @@ def is_word(word: str) -> bool:
     return word in _frequencies()
 
 
+def frequency(word: str) -> int:
+    """Return how often a lower-case English word was counted; 0 for one that is not listed."""
+    return _frequencies().get(word, 0)
+
+
 def likelier(one: str, other: str) -> str:
     """Return whichever of two lower-case words is written more often; the first when neither is known."""
     frequencies = _frequencies()

@@ -202,13 +202,16 @@ def _failure_hits(stage: CompiledStage, findings: Findings) -> list[RuleHit]:
 
 
 def _peaks(stage: CompiledStage, signals: tuple[Signal, ...]) -> tuple[Peaks, dict[str, Severity]]:
-    """File each signal that reaches its lowest edge; several views or classifiers: the strongest stays."""
+    """File each signal that reaches its lowest edge; several views or classifiers: the strongest stays.
+
+    What a classifier says of text outside its languages is filed nowhere.
+    """
     peaks: Peaks = {}
     severities: dict[str, Severity] = {}
     floors = stage.floors
     for signal in signals:
         score, category = signal.score, signal.category
-        if score < floors.get(category, 0.0):
+        if score < floors.get(category, 0.0) or signal.outside:
             continue
         for floor, edges, keys in stage.routes.get(category) or stage.route_of(category):
             if score < floor:

@@ -59,11 +59,17 @@ def carried_from(findings: Findings, before: tuple[Signal, ...] = ()) -> tuple[S
     """
     strongest: dict[str, Signal] = {}
     for signal in (*before, *findings.carried, *findings.signals):
-        if signal.score >= LOCK_EDGES[0] and any(is_within(signal.category, f) for f in LOCKED_FAMILIES):
+        if _counts(signal):
             held = strongest.get(signal.category)
             if held is None or signal.score > held.score:
                 strongest[signal.category] = signal
     return tuple(strongest.values())
+
+
+def _counts(signal: Signal) -> bool:
+    """Whether a lock would see this signal; of text outside a classifier's languages it sees none."""
+    reaches = signal.score >= LOCK_EDGES[0] and not signal.outside
+    return reaches and any(is_within(signal.category, family) for family in LOCKED_FAMILIES)
 
 
 def implied_scores(findings: Findings) -> dict[str, float]:
@@ -78,4 +84,4 @@ def implied_scores(findings: Findings) -> dict[str, float]:
 
 
 def _highest(signals: Iterable[Signal], family: str) -> float:
-    return max((s.score for s in signals if is_within(s.category, family)), default=0.0)
+    return max((s.score for s in signals if is_within(s.category, family) and not s.outside), default=0.0)

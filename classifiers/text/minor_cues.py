@@ -19,12 +19,13 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.flatten import flattened
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.ages import minors_ages
 from classifiers.text.term_matching import matches, merged
-from classifiers.text.terms import TermList, automaton, digest, expanded, flattened
+from classifiers.text.terms import TermList, automaton, digest, expanded
 
 KIND: Final = "minor-cues"
 CATEGORY: Final = "minor"
@@ -64,6 +65,7 @@ class MinorCuesClassifier:
             licence="Apache-2.0",
             calibrated=False,
             description="Ages, words for children and school terms: a cue for the lock, no violation.",
+            by_rule=True,
         )
 
     @classmethod

@@ -92,6 +92,7 @@ class PatternsClassifier:
             licence="the operator's own",
             calibrated=False,
             description="The operator's own patterns.",
+            by_rule=True,
         )
 
     @classmethod

@@ -1,26 +1,24 @@
 """Listed terms as one automaton: how a term may be written, and where it may stand.
 
-Duty: expand lists of terms into spellings, and flatten texts so that both meet. It knows no signals.
+Duty: expand lists of terms into spellings that meet flattened texts. It knows no signals.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from classifiers import taxonomy
+from classifiers.flatten import flattened
 
 SCORES: Final[Mapping[int, float]] = {1: 0.4, 2: 0.7, 3: 0.95}
 """Severity of a term → score: mild, clear, severe. Ordinal by hand, not calibrated."""
 
 _VERB_ENDINGS: Final = ("", "s", "ed", "er", "ers", "ing", "in")
-_SEPARATORS: Final = str.maketrans(dict.fromkeys("-_\t\n\r\v\f", " "))
 _VOWELS: Final = "aeiou"
 # Scripts written without spaces: a term of theirs needs no word boundary.
 _UNSPACED: Final = re.compile(
@@ -117,38 +115,3 @@ def digest(entries: Mapping[str, list[Entry]]) -> str:
         for entry in sorted(found, key=lambda entry: (entry.category or "", entry.end_bound)):
             hashed.update(f"{key}\t{entry.category}\t{entry.score}\t{entry.end_bound}\n".encode())
     return hashed.hexdigest()[:16]
-
-
-def flattened(text: str) -> tuple[str, list[int] | None]:
-    """Small letters without accents, single spaces; and each character's place, None when unmoved."""
-    if text.isascii():
-        flat = text.lower().translate(_SEPARATORS)
-        if "  " not in flat:
-            return flat, None
-        chars: Iterable[tuple[int, str]] = enumerate(flat)
-    else:
-        chars = ((at, bare) for at, char in enumerate(text) for bare in _bare(char))
-    kept, offsets, last = [], [], ""
-    for at, char in chars:
-        if char == " " and last == " ":
-            continue
-        kept.append(char)
-        offsets.append(at)
-        last = char
-    return "".join(kept), offsets
-
-
-@functools.lru_cache(maxsize=8192)
-def _bare(char: str) -> str:
-    """A character as it is matched: Latin, Greek and Cyrillic letters lose their accents."""
-    if char.isascii():
-        return char.lower().translate(_SEPARATORS)
-    if char.isspace() or unicodedata.category(char) == "Pd":
-        return " "
-    if "\u0300" <= char <= "\u036f":
-        return ""
-    folded = char.casefold()
-    if not "\u00c0" <= char <= "\u1fff" or "\u0590" <= char <= "\u1dff":
-        return folded
-    plain = "".join(part for part in unicodedata.normalize("NFD", folded) if not unicodedata.combining(part))
-    return plain or folded

@@ -18,11 +18,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from classifiers.flatten import flattened
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.term_matching import matches, merged
-from classifiers.text.terms import TermList, automaton, digest, expanded, flattened
+from classifiers.text.terms import TermList, automaton, digest, expanded
 
 KIND: Final = "wordlist"
 
@@ -70,6 +71,7 @@ class WordlistClassifier:
             licence="Apache-2.0",
             calibrated=False,
             description="Whole-word matches of listed terms with category and severity.",
+            by_rule=True,
         )
 
     @classmethod

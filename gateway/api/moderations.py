@@ -84,7 +84,7 @@ def moderation_result(answer: Moderation) -> dict[str, Any]:
         (category, score)
         for d in decisions
         for category, score in (
-            *((s.category, s.score) for s in d.findings.signals),
+            *((s.category, s.score) for s in d.findings.signals if not s.outside),
             *implied_scores(d.findings).items(),
         )
     )
@@ -120,11 +120,21 @@ def _own(answer: Moderation) -> dict[str, object]:
                 "modality": modality.value,
                 "action": decision.action.word,
                 "severities": severities(decision),
+                "outside": _outside(decision),
                 "inspected_by": list(decision.findings.inspected_by),
             }
             for modality, decision in answer.decisions
         ],
     }
+
+
+def _outside(decision: Decision) -> dict[str, float]:
+    """Highest score per category of text outside a classifier's languages; nothing counts it."""
+    outside: dict[str, float] = {}
+    for signal in decision.findings.signals:
+        if signal.outside:
+            outside[signal.category] = max(signal.score, outside.get(signal.category, 0.0))
+    return outside
 
 
 def _strictest(answer: Moderation) -> Decision:

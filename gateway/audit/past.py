@@ -21,7 +21,7 @@ def past_decision(public: Mapping[str, Any]) -> PastDecision | None:
     if public.get("type") != "decision" or public.get("stage") not in _JUDGED or "scores" not in public:
         return None
     findings = Findings(
-        _signals(public["scores"]),
+        _signals(public["scores"]) + _signals(public.get("outside", ()), outside=True),
         tuple(
             Failure(failed["classifier"], FailureKind(failed["kind"]), failed["detail"])
             for failed in public["failures"]
@@ -32,8 +32,8 @@ def past_decision(public: Mapping[str, Any]) -> PastDecision | None:
     return PastDecision(public["id"], Stage(public["stage"]), findings, Action[public["action"].upper()])
 
 
-def _signals(scores: Sequence[Sequence[Any]]) -> tuple[Signal, ...]:
+def _signals(scores: Sequence[Sequence[Any]], *, outside: bool = False) -> tuple[Signal, ...]:
     return tuple(
-        Signal(category, millionths / _MILLION, classifier, revision, view)
+        Signal(category, millionths / _MILLION, classifier, revision, view, outside=outside)
         for classifier, revision, view, category, millionths in scores
     )

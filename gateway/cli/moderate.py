@@ -97,7 +97,8 @@ def _read(image: Path) -> bytes:
 def _report(modality: str, decision: Decision) -> None:
     rows = table("category", "score", "severity", "classifier", title=modality)
     for signal, severity in strongest(decision):
-        cells = (signal.category, f"{signal.score:.3f}", severity, signal.classifier)
+        source = f"{signal.classifier} (outside its languages)" if signal.outside else signal.classifier
+        cells = (signal.category, f"{signal.score:.3f}", severity, source)
         add_row(rows, cells, style=_STYLES[severity])
     show(rows)
     for failure in decision.findings.failures:

@@ -35,6 +35,7 @@ def decision_view(decision: Decision) -> dict[str, object]:
                 "classifier": signal.classifier,
                 "view": signal.view,
                 "spans": [[span.start, span.end] for span in signal.spans],
+                "outside": signal.outside,
             }
             for signal in decision.findings.signals
         ],
@@ -47,11 +48,14 @@ def decision_view(decision: Decision) -> dict[str, object]:
 
 
 def strongest(decision: Decision) -> Sequence[tuple[Signal, str]]:
-    """Return per category the highest signal with the category's severity, highest score first."""
+    """Return per category the highest signal with the category's severity, highest score first.
+
+    One of text outside a classifier's languages stands for a category only where nothing else was measured.
+    """
     best: dict[str, Signal] = {}
     for signal in decision.findings.signals:
         known = best.get(signal.category)
-        if known is None or signal.score > known.score:
+        if known is None or (not signal.outside, signal.score) > (not known.outside, known.score):
             best[signal.category] = signal
     ordered = sorted(best.values(), key=lambda signal: (-signal.score, signal.category))
     return [(signal, _severity(decision, signal.category)) for signal in ordered]

@@ -159,7 +159,7 @@ class StageBench(Generic[PlacedT]):
         def read(findings: Findings) -> Measured:
             signals = tuple(signal for signal in findings.signals if signal.classifier in mine)
             scores: dict[str, float] = {}
-            for signal in signals:
+            for signal in (signal for signal in signals if not signal.outside):
                 scores[signal.category] = max(scores.get(signal.category, 0.0), signal.score)
             decision = policy.decide(self.stage, Findings(signals, (), candidate.classifiers), new_id())
             return Measured(scores, decision.action)

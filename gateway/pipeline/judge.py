@@ -2,8 +2,9 @@
 
 Duty: send every view of a text (as written, normalised, …), each stretch of a prompt-injection attempt,
 or one picture to the classifiers that the policy plans for the stage, hand the findings to the policy, and
-record the decision. It draws no conclusion of its own: a classifier that gave no measurement becomes a
-`Failure`, and what follows from it is the policy's say.
+record the decision. A classifier that was trained for some languages is asked for a text's passages in them;
+what it says of the others is marked. The judge draws no conclusion of its own: a classifier that gave no
+measurement becomes a `Failure`, and the policy decides what follows.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from classifiers.batching import ClassifierFailed
+from classifiers.languages.cutting import Piece, pieces
 from classifiers.normalize import InvalidText, View, views
-from classifiers.protocol import Item, Pixels
+from classifiers.protocol import ClassifierCard, Item, Pixels
 from classifiers.signals import Failure, FailureKind, Findings, Signal
 from classifiers.steering import stretches
 from classifiers.taxonomy import UNCOVERED_LANGUAGE
@@ -40,6 +42,24 @@ class Measurer(Protocol):
         ...
 
 
+@runtime_checkable
+class _WithCard(Protocol):
+    """A measurer that tells who measures."""
+
+    @property
+    def card(self) -> ClassifierCard:
+        """The classifier's card."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A view of a text, or a stretch, and what of it each set of languages is asked (None: any language)."""
+
+    whole: View
+    cut: Mapping[frozenset[str] | None, tuple[Piece, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What one classifier said of one item: signals, or why there are none."""
@@ -54,6 +74,10 @@ class Judge:
 
     def __init__(self, measurers: Mapping[str, Measurer]) -> None:
         self._measurers = measurers
+        self._languages = {
+            name: measurer.card.trained_for if isinstance(measurer, _WithCard) else None
+            for name, measurer in measurers.items()
+        }
         self._reading = asyncio.Semaphore(1)  # several threads at once would starve the event loop
 
     async def text(
@@ -107,19 +131,26 @@ class Judge:
         findings, place = _findings(answers, carried), PicturePlace(index, preview, attempt)
         return self._decide(findings, policy, stage, trail, started_ns, place=place)
 
-    async def _seen(self, text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
+    async def _seen(self, text: str) -> tuple[tuple[_Sight, ...], tuple[_Sight, ...]]:
         """Return a text's views and its stretches; a long one is read in a thread, to hold nobody else up."""
+        languages = frozenset(self._languages.values())
         try:
             if len(text) <= _READ_AT_ONCE_CHARS:
-                return _read(text)
+                return _read(text, languages)
             async with self._reading:
-                return await asyncio.to_thread(_read, text)
+                return await asyncio.to_thread(_read, text, languages)
         except InvalidText as error:
             raise RequestInvalid(f"The text can't be judged: {error}.") from error
 
-    async def _ask_views(self, uses: Sequence[ClassifierUse], seen: Sequence[View]) -> list[_Answer]:
-        answers = await self._ask_all([(use, view.text) for use in uses for view in seen])
-        return [_in_original(a, view) for a, view in zip(answers, list(seen) * len(uses), strict=True)]
+    async def _ask_views(self, uses: Sequence[ClassifierUse], seen: Sequence[_Sight]) -> list[_Answer]:
+        asked = [
+            (use, piece)
+            for use in uses
+            for sight in seen
+            for piece in sight.cut[self._languages.get(use.name)]
+        ]
+        answers = await self._ask_all([(use, piece.view.text) for use, piece in asked])
+        return [_in_original(answer, piece) for answer, (_, piece) in zip(answers, asked, strict=True)]
 
     async def _ask_all(self, questions: Sequence[tuple[ClassifierUse, Item]]) -> list[_Answer]:
         if len(questions) == 1:
@@ -178,9 +209,16 @@ def require_measured(decision: Decision) -> Decision:
     )
 
 
-def _read(text: str) -> tuple[tuple[View, ...], tuple[View, ...]]:
+def _read(
+    text: str, languages: frozenset[frozenset[str] | None]
+) -> tuple[tuple[_Sight, ...], tuple[_Sight, ...]]:
     seen = views(text)
-    return seen, stretches(seen)
+    every = languages | {None}
+    return tuple(_sight(view, every) for view in seen), tuple(_sight(view, every) for view in stretches(seen))
+
+
+def _sight(view: View, languages: frozenset[frozenset[str] | None]) -> _Sight:
+    return _Sight(view, {each: (Piece(view),) if each is None else pieces(view, each) for each in languages})
 
 
 def _strongest(told: Sequence[_Answer]) -> list[_Answer]:
@@ -188,23 +226,29 @@ def _strongest(told: Sequence[_Answer]) -> list[_Answer]:
 
     A language is not recognised from a few words, so that is left to the whole.
     """
-    best: dict[tuple[str, str], Signal] = {}
+    best: dict[tuple[str, str, bool], Signal] = {}
     for signal in (signal for answer in told for signal in answer.signals):
-        key = (signal.classifier, signal.category)
+        key = (signal.classifier, signal.category, signal.outside)
         if signal.category != UNCOVERED_LANGUAGE and (key not in best or signal.score > best[key].score):
             best[key] = signal
     failed = [answer for answer in told if answer.failure is not None]
     return [*failed, *(_Answer(signal.classifier, (signal,)) for signal in best.values())]
 
 
-def _in_original(answer: _Answer, view: View) -> _Answer:
-    """Name the view on every signal and move its spans into the text as written."""
+def _in_original(answer: _Answer, piece: Piece) -> _Answer:
+    """Name the view on every signal, move its spans into the text as written, and mark what is outside."""
     if not answer.signals:
         return answer
+    view = piece.view
     return replace(
         answer,
         signals=tuple(
-            replace(s, view=view.name, spans=tuple(view.to_original(span) for span in s.spans))
+            replace(
+                s,
+                view=view.name,
+                spans=tuple(view.to_original(span) for span in s.spans),
+                outside=piece.outside,
+            )
             for s in answer.signals
         ),
     )

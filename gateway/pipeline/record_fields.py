@@ -44,8 +44,11 @@ class RewriteAttempt:
 def decision_fields(decision: Decision) -> dict[str, Json]:
     """Return the public fields of a decision: integers and words only, nothing personal.
 
-    `carried` stands there only when evidence of another part of the request counted for the locked rules.
+    `carried` stands there only when evidence of another part of the request counted for the locked rules,
+    `outside` only when a classifier scored text outside its languages, which counted for nothing.
     """
+    signals = decision.findings.signals
+    outside = [signal for signal in signals if signal.outside]
     fields: dict[str, Json] = {
         "action": decision.action.word,
         "degraded": decision.degraded,
@@ -58,12 +61,14 @@ def decision_fields(decision: Decision) -> dict[str, Json]:
         "policy": {"name": decision.policy.name, "revision": decision.policy.revision},
         "reason": decision.public_reason,
         "rules": [_rule_fields(hit) for hit in decision.rules],
-        "scores": _score_fields(decision.findings.signals),
+        "scores": _score_fields([signal for signal in signals if not signal.outside]),
         "shadow": [_rule_fields(hit) for hit in decision.shadow],
         "verdict": decision.verdict.word,
     }
     if decision.findings.carried:
         fields["carried"] = _score_fields(decision.findings.carried)
+    if outside:
+        fields["outside"] = _score_fields(outside)
     return fields
 
 

@@ -234,7 +234,8 @@ class RewriteStage:
 def rewrite_request(text: str, found: Decision, attempt: int = 0) -> RewriteRequest:
     """Tell a rewriter which categories were found where; nothing of the policy, no scores."""
     rules = {hit.category for hit in found.rules}
-    spans = {span for signal in found.findings.signals if signal.category in rules for span in signal.spans}
+    counted = (s for s in found.findings.signals if s.category in rules and not s.outside)
+    spans = {span for signal in counted for span in signal.spans}
     ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
     return RewriteRequest(text, found.categories, ordered, attempt)
 

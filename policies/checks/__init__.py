@@ -17,6 +17,7 @@ from policies.checks import (
     uncovered_category,
     unknown_category,
     unknown_classifier,
+    unmarked_language,
     unreachable_rule,
     unreasoned_fail_open,
     unreasoned_shadow,
@@ -37,5 +38,6 @@ CHECKS: Final[tuple[Callable[[CheckContext], Iterator[Problem]], ...]] = (
     unreasoned_fail_open.check,
     locked_rule.check,
     blind_lock.check,
+    unmarked_language.check,
     unreachable_rule.check,
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,12 @@ CARDS = {
         made_up_card("wordlist", Modality.TEXT, "profanity", "hate", "sexual"),
         made_up_card(
             "prototypes", Modality.TEXT, "violence", "violence/graphic", "hate", "sexual/minors", "minor"
+        ),
+        replace(made_up_card("english", Modality.TEXT, "harassment"), languages=("en",)),
+        replace(
+            made_up_card("language", Modality.TEXT, "uncovered-language"),
+            by_rule=True,
+            unmarked=frozenset({"de", "en", "fr"}),
         ),
         made_up_card("opennsfw", Modality.IMAGE, "sexual", "sexual/minors", "real-person"),
     )
@@ -74,6 +81,7 @@ def test_every_check_has_a_kept_text() -> None:
         "unreasoned_fail_open": "may fail open and lacks",
         "locked_rule": "is locked",
         "blind_lock": "the lock on sexual content with minors",
+        "unmarked_language": "takes for covered",
         "unreachable_rule": "can never make a difference",
     }
     assert {check.__module__.rpartition(".")[2] for check in checks.CHECKS} == set(telltale)
