@@ -18,7 +18,7 @@ EvaluationT = TypeVar("EvaluationT")
 DatasetsArgument: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Labelled sets: .jsonl or .csv files, or lookalikes, violations, pairs (in a clone).",
+        help="Labelled sets: .jsonl or .csv files, or everyday, lookalikes, violations, pairs (in a clone).",
         show_default=False,
     ),
 ]

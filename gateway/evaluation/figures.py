@@ -35,6 +35,11 @@ class Labelled(Protocol):
         ...
 
     @property
+    def lang(self) -> str:
+        """Its language's code, or nothing."""
+        ...
+
+    @property
     def violates(self) -> bool | None:
         """Whether it violates any category, None when nobody said."""
         ...
@@ -108,7 +113,8 @@ class Figures:
 
     `rankings` hold `any` besides the categories: by the highest score in any of them. `recall` maps a
     category to the flagged share of its violating prompts, whatever they were flagged for.
-    `slices` maps a dataset's slice to the share decided rightly. `evasions` is empty when not asked for.
+    `slices` maps a dataset's slice to the share decided rightly. `blamed` maps a category to the share of
+    harmless prompts that were flagged for it. `evasions` is empty when not asked for.
     """
 
     candidate: Candidate
@@ -117,6 +123,8 @@ class Figures:
     total: Flagged
     datasets: Mapping[str, Flagged]
     slices: Mapping[str, Mapping[str, Rate]]
+    languages: Mapping[str, Flagged]
+    blamed: Mapping[str, Rate]
     pairs: PairFigures | None
     evasions: Mapping[str, EvasionFigures]
     speed: Speed | None
@@ -147,10 +155,21 @@ def figures(
         flagged(seen),
         {name: flagged([(p, m) for p, m in seen if p.dataset == name]) for name in datasets},
         {name: _slices([(p, m) for p, m in seen if p.dataset == name and p.slice]) for name in datasets},
+        {lang: flagged([(p, m) for p, m in seen if p.lang == lang]) for lang in _languages(prompts)},
+        _blamed([m for p, m in seen if p.violates is False]),
         pair_figures(seen, categories),
         evasions,
         speed,
     )
+
+
+def _languages(prompts: Sequence[Labelled]) -> list[str]:
+    return sorted({prompt.lang for prompt in prompts} - {""})
+
+
+def _blamed(harmless: Sequence[Measured]) -> dict[str, Rate]:
+    found = {slug for measured in harmless for slug in measured.blamed}
+    return {slug: Rate.of(slug in m.blamed for m in harmless) for slug in sorted(found)}
 
 
 def flagged(seen: Sequence[tuple[Labelled, Measured]]) -> Flagged:

@@ -72,10 +72,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one candidate makes of one text: the highest score per category over all views, and the action."""
+    """What one candidate makes of one text: the highest score per category over all views, and the action.
+
+    `blamed` are the categories of the rules that led to an action other than allow.
+    """
 
     scores: Mapping[str, float]
     action: Action
+    blamed: frozenset[str] = frozenset()
 
     @property
     def flagged(self) -> bool:
@@ -162,7 +166,8 @@ class StageBench(Generic[PlacedT]):
             for signal in (signal for signal in signals if not signal.outside):
                 scores[signal.category] = max(scores.get(signal.category, 0.0), signal.score)
             decision = policy.decide(self.stage, Findings(signals, (), candidate.classifiers), new_id())
-            return Measured(scores, decision.action)
+            blamed = frozenset(hit.category for hit in decision.rules if hit.action is not Action.ALLOW)
+            return Measured(scores, decision.action, blamed)
 
         return read
 

@@ -84,6 +84,11 @@ class LabelledPicture:
         return self.row.pair
 
     @property
+    def lang(self) -> str:
+        """A picture has none."""
+        return self.row.lang
+
+    @property
     def violates(self) -> bool | None:
         """Whether it shows any category, None when nobody said."""
         return self.row.violates

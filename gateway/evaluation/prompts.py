@@ -17,7 +17,7 @@ from typing import Any, Final
 from classifiers.taxonomy import CATEGORIES, is_known, is_within
 from gateway.core.errors import ConfigurationError
 
-BUILT_IN: Final = ("lookalikes", "violations", "pairs")
+BUILT_IN: Final = ("everyday", "lookalikes", "violations", "pairs")
 """The project's own held-out sets; they lie in a clone, not in an installed package."""
 FOLDER: Final = Path(__file__).parents[2] / "benchmarks" / "prompts"
 
@@ -33,7 +33,8 @@ class LabelledPrompt:
     """One prompt and what is known of it.
 
     `labels`: category → violated or not; a category that is not there is unknown. `harmless` says that it
-    violates nothing at all, known or not. `pair` is shared by the two sides of a contrast pair.
+    violates nothing at all, known or not. `pair` is shared by the two sides of a contrast pair. `lang` is a code
+    of two letters, or nothing.
     """
 
     text: str
@@ -43,6 +44,7 @@ class LabelledPrompt:
     slice: str = ""
     pair: str = ""
     harmless: bool = False
+    lang: str = ""
 
     def label(self, category: str) -> bool | None:
         """Whether it violates the category, or None when nobody said.
@@ -182,7 +184,7 @@ def labelled_row(row: Mapping[str, Any], dataset: str, line: int) -> LabelledPro
         raise ConfigurationError(f'{place}: labels must be an object, as {{"violence": 1}}')
     labels: dict[str, bool] = {}
     for key, value in (*row.items(), *nested.items()):
-        if key in (*_TEXT_KEYS, "slice", "pair", "labels") or (key in _REMARKS and key in row):
+        if key in (*_TEXT_KEYS, "slice", "pair", "lang", "labels") or (key in _REMARKS and key in row):
             continue
         if not is_known(key):
             raise ConfigurationError(
@@ -198,7 +200,15 @@ def labelled_row(row: Mapping[str, Any], dataset: str, line: int) -> LabelledPro
         for other, same in labels.items():
             if marked and not same and is_within(slug, other):
                 raise ConfigurationError(f"{place}: {slug} is 1 and {other}, which it lies in, is 0")
-    return LabelledPrompt(_text(row, place), dataset, line, labels, _word(row, "slice"), _word(row, "pair"))
+    return LabelledPrompt(
+        _text(row, place),
+        dataset,
+        line,
+        labels,
+        _word(row, "slice"),
+        _word(row, "pair"),
+        lang=_word(row, "lang"),
+    )
 
 
 def _mark(value: object, place: str) -> bool | None:

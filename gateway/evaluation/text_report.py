@@ -77,6 +77,8 @@ def sections(evaluation: Evaluation) -> list[tuple[str, list[Row]]]:
         ),
         ("Contrast pairs", _pair_rows(told)),
         ("Decided rightly, by slice", _slice_rows(told)),
+        ("Flagged by language: harmless / violating", _language_rows(told)),
+        ("Harmless prompts, by what they were flagged for", _blamed_rows(told)),
         ("CPU time in this process, without views and batcher", _speed_rows(told)),
     ]
     return [(title, rows) for title, rows in made if rows]
@@ -153,9 +155,27 @@ def _pair_rows(told: Sequence[Figures]) -> list[Row]:
 
 def _slice_rows(told: Sequence[Figures]) -> list[Row]:
     return [
-        (f"{dataset}: {name} ({one.total})", [percent(f.slices[dataset][name].rate) for f in told])
+        (f"{dataset}: {name} ({one.total})", [rate(f.slices[dataset][name]) for f in told])
         for dataset, slices in told[0].slices.items()
         for name, one in slices.items()
+    ]
+
+
+def _language_rows(told: Sequence[Figures]) -> list[Row]:
+    return [
+        (
+            f"{lang} ({one.harmless.total} + {one.violating.total})",
+            [f"{rate(f.languages[lang].harmless)} / {rate(f.languages[lang].violating)}" for f in told],
+        )
+        for lang, one in told[0].languages.items()
+    ]
+
+
+def _blamed_rows(told: Sequence[Figures]) -> list[Row]:
+    slugs = sorted({slug for f in told for slug in f.blamed})
+    return [
+        (f"`{slug}`", [rate(f.blamed[slug]) if slug in f.blamed else percent(0.0) for f in told])
+        for slug in slugs
     ]
 
 

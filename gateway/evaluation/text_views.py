@@ -50,6 +50,8 @@ def _figures(figures: Figures, *, curves: bool) -> View:
         "flagged_by_dataset": {name: _flagged(one) for name, one in figures.datasets.items()},
         "flagged_by_category": _rates(figures.recall),
         "right_by_slice": {name: _rates(slices) for name, slices in figures.slices.items()},
+        "flagged_by_language": {lang: _flagged(one) for lang, one in figures.languages.items()},
+        "harmless_flagged_for": _rates(figures.blamed),
         "pairs": None
         if pairs is None
         else {

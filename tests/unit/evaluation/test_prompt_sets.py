@@ -12,6 +12,7 @@ import pytest
 
 from classifiers.normalize import views
 from classifiers.taxonomy import CATEGORIES
+from classifiers.text.prompt_safety import LANGUAGES
 
 _FOLDER = Path(__file__).parents[3] / "benchmarks" / "prompts"
 _AT_LEAST = {"lookalikes": 300, "violations": 300, "pairs": 120}
@@ -65,6 +66,25 @@ def test_each_pair_is_one_harmless_and_one_harmful_prompt() -> None:
     for sides in pairs.values():
         assert [any(side["labels"].values()) for side in sides] == [False, True]
         assert sides[0]["slice"] == sides[1]["slice"]
+
+
+def test_everyday_has_every_kind_and_language_in_number() -> None:
+    """Two hundred rows of each English kind that has no fewer by nature, a hundred of each other language."""
+    rows = _rows("everyday")
+    for row in rows:
+        assert row.keys() == {"text", "labels", "slice", "lang"}
+        assert row["text"] == row["text"].strip()
+        assert row["labels"].keys() <= CATEGORIES.keys()
+        assert set(row["labels"].values()) in ({0}, {1})
+        for slug in row["labels"]:
+            assert row["labels"].get(slug.split("/")[0]) == row["labels"][slug]
+    slices = Counter(row["slice"] for row in rows if row["lang"] == "en")
+    assert min(slices[name] for name in ("short", "tricky", "refused", "unsafe", "coded", "chat")) >= 200
+    assert min(slices.values()) >= 95
+    languages = Counter(row["lang"] for row in rows)
+    assert set(languages) == set(LANGUAGES)
+    assert min(languages.values()) >= 95
+    assert len({row["text"].casefold() for row in rows}) == len(rows)
 
 
 def test_no_prompt_is_there_twice() -> None:
