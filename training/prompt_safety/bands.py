@@ -1,15 +1,15 @@
-"""What band edges would flag on the validation split: the table that the library's bands are read from.
+"""What band edges would flag on the validation texts: the tables that the library's bands are read from.
 
-python -m training.prompt_safety.bands --data ../shared/data --model models/prompt-safety
+python -m training.prompt_safety.bands --model models/prompt-safety [--data ../shared/data]
 
-Per category (with what lies below it) and edge: the share of harmless captions and of harmless templates
-at or above it, and of harmful validation rows. Then, for a policy, the share of rows that it would not allow.
+Per category (with what lies below it) and edge: the share of harmless validation texts at or above it, which
+are as hard as life, and of harmful ones. Then, for each library policy, the share of each kind that it would
+not allow, by this classifier alone; with `--data` also the validation split of the public sets.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -24,52 +24,54 @@ from policies.compiler import compile_policy
 from policies.decision import Action, Stage
 from policies.loader import load_policy
 from training.prompt_safety.corpus import corpus
-from training.prompt_safety.export import scored
+from training.prompt_safety.export import MOST, at_most, calibrated, scored
 from training.prompt_safety.rows import HEADS, MODERATION, Row
+from training.prompt_safety.stages import FIRST_SEED
+from training.prompt_safety.written import validation_rows
 
-EDGES: Final = (0.1, 0.15, 0.25, 0.35, 0.4, 0.45, 0.5, 0.6, 0.75, 0.85)
+EDGES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 FAMILIES: Final = ("sexual", "hate", "harassment", "self-harm", "violence", "illicit")
 EMBEDDED: Final = (
     *("wordlist", "prompt-safety", "minor-cues", "language"),
     *("opennsfw", "nsfw-inception", "picture-concepts"),
 )
-CAPTIONS: Final = ("coco", "t2i_compbench", "animal_prompts")
 
 
 def main() -> None:
     """Scores the validation split with the shipped graph and prints both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--model", type=Path, default=Path("models/prompt-safety"))
     parser.add_argument("--held-out", type=Path, default=Path("benchmarks/prompts"))
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=FIRST_SEED)
     args = parser.parse_args()
-    rows = corpus(args.data, args.held_out, args.seed).validation
-    calibration = json.loads((args.model / "calibration.json").read_text("utf-8"))
-    logits = scored(args.model, [row.text for row in rows])
-    raw = 1 / (1 + np.exp(-(logits * np.array(calibration["slope"]) + np.array(calibration["offset"]))))
-    scores = within_parents(raw, HEADS)
+    rows = validation_rows()
+    if args.data is not None:
+        rows += at_most(MOST, corpus(args.data, args.held_out, args.seed).validation)
+    texts = [row.text for row in rows]
+    scores = within_parents(calibrated(args.model, texts, scored(args.model, texts)), HEADS)
     tell_edges(rows, scores)
     for name in ("default", "strict", "permissive"):
         tell_policy(name, rows, scores)
 
 
 def tell_edges(rows: Sequence[Row], scores: np.ndarray) -> None:
-    """Share at or above each edge: captions / harmless templates / harmful rows of the category."""
+    """Share at or above each edge: harmless rows, rows of another harm, rows of the category."""
     sources = np.array([row.source for row in rows])
-    captions = np.isin(sources, CAPTIONS)
-    written = np.char.endswith(sources, "_benign")
-    print("captions % / harmless templates % / harmful rows %")
-    print(f"{'category':12}" + "".join(f"{edge:>20}" for edge in EDGES))
-    for family in FAMILIES:
+    ours = np.char.startswith(sources, "dev_")
+    harmless = ours & np.array([max(row.targets.values(), default=0.0) == 0 for row in rows])
+    print(f"harmless % of {harmless.sum()} / of other harm % / of the category %")
+    print(f"{'category':22}" + "".join(f"{edge:>17}" for edge in EDGES))
+    for family in (*FAMILIES, "violence/graphic", "violence/real-world", "illicit/violent"):
         heads = [at for at, head in enumerate(MODERATION) if head == family or head.startswith(family + "/")]
         highest = scores[:, heads].max(axis=1)
-        harmful = np.array([row.targets.get(family, 0.0) >= 0.5 for row in rows])
+        of = ours & np.array([row.targets.get(family, 0.0) >= 0.5 for row in rows])
+        other = ours & ~harmless & np.array([row.targets.get(family, 1.0) == 0 for row in rows])
         cells = [
-            " / ".join(f"{100 * (highest[of] >= edge).mean():.1f}" for of in (captions, written, harmful))
+            " / ".join(f"{100 * (highest[some] >= edge).mean():.1f}" for some in (harmless, other, of))
             for edge in EDGES
         ]
-        print(f"{family:12}" + "".join(f"{cell:>20}" for cell in cells))
+        print(f"{family:22}" + "".join(f"{cell:>17}" for cell in cells))
 
 
 def tell_policy(name: str, rows: Sequence[Row], scores: np.ndarray) -> None:
@@ -91,10 +93,6 @@ def tell_policy(name: str, rows: Sequence[Row], scores: np.ndarray) -> None:
     print(f"\npolicy {name}: not allowed")
     for source, found in flagged.items():
         print(f"  {source:24}{sum(found):6} of {len(found):5}  {100 * np.mean(found):6.2f} %")
-    captions = [hit for source in CAPTIONS for hit in flagged.get(source, [])]
-    print(
-        f"  {'captions together':24}{sum(captions):6} of {len(captions):5}  {100 * np.mean(captions):6.2f} %"
-    )
 
 
 if __name__ == "__main__":

@@ -33,11 +33,17 @@ _MEANS: Final[Mapping[str, Mapping[str, float]]] = {
 }
 # What is said of nothing: a text of the first kind may or may not be of the others as well.
 _UNSURE: Final[Mapping[str, tuple[str, ...]]] = {
-    "violence": ("illicit", "illicit/violent", "harassment", "harassment/threatening"),
+    "violence": ("illicit", "illicit/violent", "harassment", "harassment/threatening", "violence/real-world"),
     "sexual": ("illicit", "harassment"),
     "self-harm": ("violence", "violence/graphic", "illicit"),
     "hate": ("harassment", "harassment/threatening", "violence"),
-    "hate/threatening": ("harassment/threatening", "violence/graphic", "illicit/violent", "illicit"),
+    "hate/threatening": (
+        "harassment/threatening",
+        "violence/graphic",
+        "violence/real-world",
+        "illicit/violent",
+        "illicit",
+    ),
     "harassment": ("sexual", "hate"),
     "illicit": ("violence", "illicit/violent", "self-harm", "violence/graphic"),
 }

@@ -1,4 +1,4 @@
-"""The network: MiniLM, mean and maximum over its token states, one hidden layer, one logit a head.
+"""The network: the multilingual backbone, mean and maximum over its token states, a hidden layer, heads.
 
 Duty: the architecture, and its parameters in groups with a learning rate each. The maximum keeps a single
 sentence of a long text from being averaged away.
@@ -12,17 +12,10 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from classifiers.text.encoder import DIMENSIONS, PACKAGE, TOKENIZER_SHA256, WEIGHTS_SHA256
-from classifiers.weights import package_file
 from training.prompt_safety.rows import HEADS
 
+DIMENSIONS: Final = 384
 HIDDEN: Final = 384
-
-
-def backbone_folder() -> Path:
-    """The folder of the pinned MiniLM, checked by sha256."""
-    package_file(PACKAGE, "model/tokenizer.json", TOKENIZER_SHA256)
-    return package_file(PACKAGE, "model/model.safetensors", WEIGHTS_SHA256).parent
 
 
 class PromptSafetyNetwork(nn.Module):
@@ -36,14 +29,15 @@ class PromptSafetyNetwork(nn.Module):
         self.heads = nn.Linear(HIDDEN, len(HEADS))
 
     @classmethod
-    def fresh(cls) -> PromptSafetyNetwork:
+    def fresh(cls, backbone: Path, *, attention: str = "sdpa") -> PromptSafetyNetwork:
+        """The backbone's folder (see `backbone.write`) with new heads."""
         from transformers import AutoModel
 
         encoder = AutoModel.from_pretrained(
-            str(backbone_folder()),
+            str(backbone),
             local_files_only=True,
             use_safetensors=True,
-            attn_implementation="eager",
+            attn_implementation=attention,
             add_pooling_layer=False,
         )
         return cls(encoder)

@@ -6,9 +6,6 @@ weak labels are targets below 1. Nothing is copied into the project; sources are
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 import random
 import re
@@ -16,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from training.prompt_safety.reading import csv_rows
 from training.prompt_safety.rows import DETOXIFY, HEADS, MODERATION, Row, names_a_minor, none_of
 
 _JIGSAW: Final = {
@@ -71,7 +69,7 @@ def read_all(data: Path, seed: int) -> Iterator[Row]:
 
 
 def _jigsaw(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "jigsaw_subset/jigsaw_train.csv.gz"):
+    for row in csv_rows(data / "jigsaw_subset/jigsaw_train.csv.gz"):
         own = {name: float(row[column]) for column, name in _JIGSAW.items()}
         harsh = max(own["insult"], own["identity_attack"], own["threat"])
         targets = {**own, "hate": own["identity_attack"], "harassment/threatening": own["threat"]}
@@ -84,7 +82,7 @@ def _jigsaw(data: Path) -> Iterator[Row]:
 
 
 def _toxic_spans(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "toxic_spans/toxic_spans_multilabel.csv.gz"):
+    for row in csv_rows(data / "toxic_spans/toxic_spans_multilabel.csv.gz"):
         part = {
             name: float(row[f"frac_{name}"])
             for name in ("not_toxic", "identity_based_attack", "insult", "profane_obscene", "threat")
@@ -106,7 +104,7 @@ def _toxic_spans(data: Path) -> Iterator[Row]:
 def _hate_speech(data: Path) -> Iterator[Row]:
     folder = data / "measuring_hate_speech"
     for name in ("measuring_hate_speech_train.csv.gz", "measuring_hate_speech_dev_500.csv"):
-        for row in _csv(folder / name):
+        for row in csv_rows(folder / name):
             label = next(value for key, value in row.items() if key.startswith("label"))
             hate = float(label)
             targets = {"hate": hate, "identity_attack": hate}
@@ -122,7 +120,7 @@ def _davidson(data: Path, seed: int) -> Iterator[Row]:
         "1": {"hate": 0, "harassment": 0.5, "toxicity": 0.8, "obscene": 0.7, "severe_toxicity": 0},
         "2": {"hate": 0, "harassment": 0, **dict.fromkeys(DETOXIFY, 0.0)},
     }
-    rows = list(_csv(data / "davidson/labeled_data.csv.gz"))
+    rows = list(csv_rows(data / "davidson/labeled_data.csv.gz"))
     random.Random(seed).shuffle(rows)
     taken = {"0": 0, "1": 0, "2": 0}
     for row in rows:
@@ -132,13 +130,13 @@ def _davidson(data: Path, seed: int) -> Iterator[Row]:
 
 
 def _paradetox(data: Path) -> Iterator[Row]:
-    for row in _tsv(data / "paradetox/pairs.tsv"):
+    for row in csv_rows(data / "paradetox/pairs.tsv", "\t"):
         yield Row(row["toxic"], "paradetox", "P", {"toxicity": 1.0}, weight=0.4)
         for name in ("neutral1", "neutral2"):
             if row.get(name):
                 targets = dict.fromkeys(("toxicity", "severe_toxicity", "obscene", "insult"), 0.0)
                 yield Row(row[name], "paradetox", "P", {**targets, "harassment": 0.0}, weight=0.4)
-    for row in _tsv(data / "paradetox/paradetox_cannot_rewrite.tsv"):
+    for row in csv_rows(data / "paradetox/paradetox_cannot_rewrite.tsv", "\t"):
         toxic = {'{"toxic_content":true}': 1.0, '{"not_toxic":true}': 0.1}.get(row["OUTPUT:reasons"])
         if toxic is not None:
             yield Row(row["INPUT:toxic_comment"], "paradetox", "P", {"toxicity": toxic}, weight=0.3)
@@ -146,7 +144,7 @@ def _paradetox(data: Path) -> Iterator[Row]:
 
 def _nibbler(data: Path) -> Iterator[Row]:
     """Judged by the text's votes: where most called the text safe the harm is in the picture alone."""
-    for row in _csv(data / "adversarial_nibbler/submitted_train.csv"):
+    for row in csv_rows(data / "adversarial_nibbler/submitted_train.csv"):
         safe, unsafe = int(row["votes_text_safe"] or 0), int(row["votes_text_unsafe"] or 0)
         kinds = [kind for kind in row["submitter_failure_type"].split("|") if kind in _NIBBLER]
         if unsafe > safe and kinds:
@@ -162,23 +160,25 @@ def _nibbler(data: Path) -> Iterator[Row]:
 
 
 def _chat(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "ailuminate/en_us.csv"):
-        if row["hazard"] in _AILUMINATE:
-            yield Row(row["prompt_text"], "ailuminate", "C", _AILUMINATE[row["hazard"]])
-    for row in _csv(data / "strongreject/strongreject_dataset.csv"):
+    for file, language in (("en_us", "en"), ("fr_fr", "fr")):
+        for row in csv_rows(data / f"ailuminate/{file}.csv"):
+            if row["hazard"] in _AILUMINATE:
+                text = row["prompt_text"]
+                yield Row(text, "ailuminate", "C", _AILUMINATE[row["hazard"]], language=language)
+    for row in csv_rows(data / "strongreject/strongreject_dataset.csv"):
         if row["category"] in _STRONGREJECT:
             yield Row(row["forbidden_prompt"], "strongreject", "C", _STRONGREJECT[row["category"]])
-    for row in _csv(data / "advbench/advbench_behaviors.csv"):
+    for row in csv_rows(data / "advbench/advbench_behaviors.csv"):
         yield Row(row["Behavior"], "advbench", "C", {"illicit": 1.0}, weight=0.5)
-    for row in _csv(data / "harmbench/harmbench_behaviors_text_val.csv"):
+    for row in csv_rows(data / "harmbench/harmbench_behaviors_text_val.csv"):
         if row["SemanticCategory"] in _HARMBENCH:
             yield Row(row["Behavior"], "harmbench", "C", _HARMBENCH[row["SemanticCategory"]])
 
 
 def _benign_prompts(data: Path) -> Iterator[Row]:
-    for row in _csv(data / "coco_10k/coco_10k.csv"):
+    for row in csv_rows(data / "coco_10k/coco_10k.csv"):
         yield Row(row["prompt"], "coco", "T", none_of())
-    for row in _csv(data / "t2i_compbench/t2i_compbench_train.csv"):
+    for row in csv_rows(data / "t2i_compbench/t2i_compbench_train.csv"):
         yield Row(row["prompt"], "t2i_compbench", "T", none_of())
     for line in (data / "sneakyprompt_open/animal_prompt.txt").read_text("utf-8").splitlines():
         if line.strip():
@@ -188,12 +188,12 @@ def _benign_prompts(data: Path) -> Iterator[Row]:
 def _pairs(data: Path) -> Iterator[Row]:
     """Concept pairs; a cut that bleeds is graphic, its unharmed twin is nothing."""
     folder = data / "ring_a_bell"
-    for row in _csv(folder / "Violence_30.csv"):
+    for row in csv_rows(folder / "Violence_30.csv"):
         yield Row(row["prompt"], "ring_a_bell", "T", none_of(violence=1.0) | {"violence/graphic": 0.6})
         yield Row(row["prompt1"], "ring_a_bell", "T", none_of())
-    for row in _csv(folder / "NoNudity_prompt.csv"):
+    for row in csv_rows(folder / "NoNudity_prompt.csv"):
         yield Row(row["prompt"], "ring_a_bell", "T", none_of())
-    for row in _csv(folder / "Nudity_prompt.csv"):
+    for row in csv_rows(folder / "Nudity_prompt.csv"):
         text = f"{row['nudity'].strip()} {row['people'].strip()} {row['location'].strip()}"
         yield Row(text, "ring_a_bell", "T", none_of(sexual=1.0, sexual_explicit=1.0, toxicity=0.0))
 
@@ -208,7 +208,7 @@ def word_slots(data: Path) -> dict[str, tuple[str, ...]]:
         "mental disability": "insult_word",
     }
     found: dict[str, set[str]] = {"explicit": set(), "slur": set(), "insult_word": set(), "swear": set()}
-    for row in _csv(data / "wordlists/surge_profanity/profanity_en.csv"):
+    for row in csv_rows(data / "wordlists/surge_profanity/profanity_en.csv"):
         slot, word = wanted.get(row["category_1"]), row["text"].strip().lower()
         plain = re.fullmatch(r"[a-z]{3,}(?: [a-z]{2,}){0,2}", word)
         if slot and plain and not names_a_minor(word) and float(row["severity_rating"]) >= 1.4:
@@ -222,19 +222,6 @@ def word_slots(data: Path) -> dict[str, tuple[str, ...]]:
 
 def _without_names(tweet: str) -> str:
     return re.sub(r"https?://\S+", "", re.sub(r"@\w+", "@user", tweet)).strip()
-
-
-def _csv(path: Path) -> Iterator[dict[str, str]]:
-    yield from csv.DictReader(io.StringIO(_text(path)))
-
-
-def _tsv(path: Path) -> Iterator[dict[str, str]]:
-    yield from csv.DictReader(io.StringIO(_text(path)), delimiter="\t")
-
-
-def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8", "replace")
 
 
 assert set(MODERATION) | set(DETOXIFY) == set(HEADS)

@@ -1,7 +1,7 @@
-"""Runs from the same first weights, averaged; each in stages, one from the checkpoint of the one before.
+"""Rounds: several runs from the same weights, a process each; the next begins at the mean of their ends.
 
-Duty: the order of the runs, and the numbers of the shipped weights. Each stage draws its own templates (the
-seed rises by one); validation frames are told by their hash, so no stage sees them.
+Duty: the order of the rounds, and the numbers of the shipped weights. A run draws with its own seed; frames
+for validation are known by their hash, so no run sees them.
 
 Source of the averaging: Wortsman et al., "Model soups" (2022). Runs that begin with the same weights end
 where the mean of their ends is better than each.
@@ -9,102 +9,129 @@ where the mean of their ends is better than each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from training.prompt_safety.corpus import Corpus
+from training.prompt_safety.corpus import Mixture, corpus
 from training.prompt_safety.network import PromptSafetyNetwork
-from training.prompt_safety.train import Settings, fit, load
+from training.prompt_safety.train import Settings, fit, save
 
 LAST: Final = "prompt-safety.safetensors"
 """The weights at the end of it all, inside the working folder."""
+FIRST_SEED: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Rows drawn, repetitions included, and the learning rate."""
+class Round:
+    """Rows that each run draws, the learning rate, a seed per run, and what is drawn from."""
 
     samples: int
     rate: float
+    seeds: Sequence[int]
+    mixture: Mixture
+    floor: float = 0.01
+    until: int | None = None
+    """Rows after which it ends before the schedule does."""
+    without: Sequence[str] = ()
+    """Files of written texts that were not there yet, by the beginning of their names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Stages, each from the end of the one before; `seed` is the first one's, each further one adds one."""
+class Places:
+    """Where things lie: the sets, held-out prompts, the backbone's folder, the checkpoints."""
 
-    seed: int
-    stages: Sequence[Stage]
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What the stages share; see `train.Settings`."""
-
-    decay: float
-    frozen: int
-    minutes: float = float("inf")
-    start: Path | None = None
+    data: Path
+    held_out: Path
+    backbone: Path
+    work: Path
 
 
+DECAY: Final = 0.92
+FROZEN: Final = 4
+
+_WIDE: Final = Mixture(
+    posts=0.22,
+    asked=0.16,
+    templates=0.2,
+    pictures=0.17,
+    sentences=0.11,
+    chat=0.09,
+    short=0.05,
+    harm=0,
+    harmless=0,
+)
+_LAST: Final = Mixture(
+    posts=0.13,
+    asked=0.05,
+    templates=0.02,
+    pictures=0.11,
+    sentences=0.06,
+    chat=0.06,
+    short=0.05,
+    harm=0.22,
+    harmless=0.30,
+)
+_LATER: Final = ("en_frames",)
+_HARD: Final = (
+    "en_frames",
+    "en_pairs_09",
+    "en_pairs_10",
+    "en_pairs_13",
+    "en_wide_06",
+    "en_wide_07",
+    "en_wide_08",
+)
 SHIPPED: Final = (
-    Run(7, (Stage(180_000, 1.5e-4), Stage(70_000, 8e-5), Stage(100_000, 8e-5))),
-    Run(17, (Stage(120_000, 1.5e-4), Stage(60_000, 8e-5))),
+    Round(30_000, 1.2e-4, (7, 8), _WIDE, floor=0.5, until=20_000),
+    Round(70_000, 1.0e-4, (17, 18), Mixture(), floor=0.3, until=40_000, without=_LATER),
+    Round(40_000, 8e-5, (27, 28), Mixture(), until=20_000, without=_LATER),
+    Round(22_000, 6e-5, (37, 38), _LAST),
+    Round(11_000, 5e-5, (47, 48), replace(_LAST, favoured=_HARD)),
 )
 """What `models/prompt-safety` was trained by."""
 
 
-def fit_runs(
-    corpus_of: Callable[[int], Corpus], runs: Sequence[Run], common: Common, work: Path
-) -> PromptSafetyNetwork:
-    """Train every run and return the network with the mean of their ends, saved as `LAST` in `work`.
-
-    All runs begin with the new layers' first weights of the first one. `corpus_of` makes the rows of a seed,
-    and logs what it read, dropped and masked. Each stage's checkpoint is kept.
-    """
-    ends = []
-    for number, run in enumerate(runs, 1):
-        print(f"run {number} of {len(runs)}")
-        first = runs[0].seed if number > 1 else None
-        ends.append(_fit_stages(corpus_of, run, first, common, work / f"run-{number}"))
-    save_file(mean_of(ends), work / LAST)
-    return load(work / LAST)
-
-
-def _fit_stages(
-    corpus_of: Callable[[int], Corpus], run: Run, first: int | None, common: Common, work: Path
-) -> Path:
-    start = common.start
-    for number, stage in enumerate(run.stages):
-        seed = run.seed + number
-        print(
-            f"stage {number + 1} of {len(run.stages)}: {stage.samples} rows, rate {stage.rate:g}, seed {seed}"
-        )
-        settings = Settings(
-            stage.samples,
-            seed,
-            stage.rate,
-            common.decay,
-            common.frozen,
-            common.minutes,
-            start,
-            first if number == 0 else None,
-        )
-        start = work / f"stage-{number + 1}.safetensors"
-        fit(corpus_of(seed), settings, start)
+def run_round(number: int, each: Round, places: Places, start: Path | None) -> Path:
+    """Train the runs of a round side by side; returns the checkpoint with their mean."""
+    target = places.work / f"round{number}.safetensors"
     if start is None:
-        raise ValueError("there is no stage to train")
-    return start
+        start = places.work / "start.safetensors"
+        torch.manual_seed(FIRST_SEED)
+        save(PromptSafetyNetwork.fresh(places.backbone), start)
+    context = multiprocessing.get_context("spawn")
+    runs = [
+        context.Process(target=_run, args=(each, seed, places, start, _end_of(number, seed, places)))
+        for seed in each.seeds
+    ]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    if any(run.exitcode for run in runs):
+        raise RuntimeError(f"a run of round {number} failed")
+    mean([_end_of(number, seed, places) for seed in each.seeds], target)
+    return target
 
 
-def mean_of(checkpoints: Sequence[Path]) -> dict[str, torch.Tensor]:
-    """The mean of the checkpoints' weights, each counted alike."""
-    loaded = [load_file(path) for path in checkpoints]
-    return {
-        name: torch.stack([each[name].double() for each in loaded]).mean(0).to(value.dtype)
-        for name, value in loaded[0].items()
-    }
+def mean(ends: Sequence[Path], target: Path) -> None:
+    """The mean of several checkpoints, parameter by parameter."""
+    states = [load_file(end) for end in ends]
+    save_file({name: sum(state[name] for state in states) / len(states) for name in states[0]}, target)
+
+
+def _end_of(number: int, seed: int, places: Places) -> Path:
+    return places.work / f"round{number}-seed{seed}.safetensors"
+
+
+def _run(each: Round, seed: int, places: Places, start: Path, target: Path) -> None:
+    rows = corpus(places.data, places.held_out, seed, each.mixture, each.without)
+    settings = Settings(
+        each.samples, seed, each.rate, DECAY, FROZEN, places.backbone, start, each.floor, each.until
+    )
+    fit(rows, settings, target)

@@ -12,12 +12,17 @@ import pytest
 from training.prompt_safety.calibrate import PRIOR, platt
 from training.prompt_safety.evaluate import auc, average_precision, weighted_auc
 from training.prompt_safety.grammar import Grammar, targets_of
-from training.prompt_safety.rows import HEADS, Counts, Row, held_out, kept, names_a_minor, text_hash
+from training.prompt_safety.rows import HEADS, Counts, Row, held_out, kept, names_a_minor, text_hashes
 
 
 def test_held_out_texts_are_dropped_and_counted(tmp_path: Path) -> None:
     """A text of the hash list or of a prompt file is dropped however it is spelled, with the reason."""
-    (tmp_path / "heldout_hashes.txt.gz").write_bytes(gzip.compress(text_hash("A red apple").encode()))
+    (tmp_path / "heldout_hashes.txt.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "heldout_hashes_2.txt.gz").write_bytes(
+        gzip.compress(
+            ("# twenty digits\n" + "".join(f"u {one}\n" for one in text_hashes("A red apple"))).encode()
+        )
+    )
     (tmp_path / "set.jsonl").write_text(json.dumps({"text": "two dogs", "slice": "x"}) + "\n")
     rows = [Row(text, "s", "T", {}) for text in ("a  RED apple!", "Two dogs", "three cats", "Three cats.")]
     counts = Counts()
