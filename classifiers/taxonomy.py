@@ -40,6 +40,9 @@ _ENTRIES: Final = (
     CategoryEntry("self-harm/instructions", "self-harm", "Instructions for self-harm.", _OPENAI),
     CategoryEntry("violence", None, "Death, violence or physical injury.", _OPENAI),
     CategoryEntry("violence/graphic", "violence", "Death, violence or injury in graphic detail.", _OPENAI),
+    CategoryEntry(
+        "violence/real-world", "violence", "Real atrocities and attacks as entertainment or praise.", _OWN
+    ),
     CategoryEntry("illicit", None, "Advice on or depiction of unlawful acts.", _OPENAI),
     CategoryEntry("illicit/violent", "illicit", "Unlawful acts with violence or weapons.", _OPENAI),
     CategoryEntry("illicit/drugs", "illicit", "Drugs, and what they are taken with.", _OWN),

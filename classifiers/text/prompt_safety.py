@@ -1,12 +1,13 @@
 """The embedded default: is this prompt sexual, hateful, violent, about self-harm, or illicit?
 
-Duty: the trained model's place, its pins, its heads as categories. MiniLM fine-tuned for this project
-(`training/prompt_safety`) with two sets of heads: the taxonomy's categories, and Detoxify's seven, which
-`heads` gives for evaluation. Scores are calibrated per head on texts that training never saw.
+Duty: the trained model's place, its pins, its heads as categories. multilingual-e5-small fine-tuned for this
+project (`training/prompt_safety`) with two sets of heads: the taxonomy's categories, and Detoxify's seven,
+which `heads` gives for evaluation. Scores are calibrated per head on texts that training never saw.
 
 Licence: Apache-2.0; the data sets and their licences stand in the model's card, `models/prompt-safety`.
-Blind spots: English only; a harmless text whose picture offends; meaning that needs the world or the history
-of a conversation; new slang; names of real people. It is one small model: it errs, and a policy decides.
+Blind spots: languages other than `LANGUAGES`; a harmless text whose picture offends; meaning that needs the
+world or the history of a conversation; new slang; names of real people. It is one small model: it errs, and
+a policy decides.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ KIND: Final = "prompt-safety"
 FOLDER: Final = embedded_folder("prompt-safety")
 """Beside the checkout; another place is the option `model`."""
 
-SHA256SUMS: Final = "f11159b7ceca777a03f6b7adaf48d72e1bfa617d594ba0dfc792b28e0c7a548f"
+SHA256SUMS: Final = "caed48468e9a59661f585ab3c187877f8b114b91bb3ca33362fa648f87c65851"
 """sha256 of the shipped `SHA256SUMS`, which lists the files' own."""
 
 LABELS: Final[Mapping[str, str]] = {
@@ -58,11 +59,21 @@ LABELS: Final[Mapping[str, str]] = {
     "self-harm": "self-harm",
     "violence": "violence",
     "violence/graphic": "violence/graphic",
+    "violence/real-world": "violence/real-world",
     "illicit": "illicit",
     "illicit/violent": "illicit/violent",
     "toxicity": "toxicity",
 }
 """Head → category. Detoxify's other heads would say the same thing twice; `heads` gives them all."""
+
+LANGUAGES: Final = (
+    "en", "ar", "cs", "de", "el", "es", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nl", "pl", "pt",
+    "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh",
+)  # fmt: skip
+"""Languages with texts of both sides in its training; scores for any other mean little."""
+
+WINDOW_TOKENS: Final = 254
+"""With the two ends 256: the longest text that training reads whole."""
 
 SPAN_FROM: Final = 0.35
 """Spans are looked for from this score on: below it nobody would cut anything."""
@@ -101,6 +112,14 @@ class _Loaded:
     heads: tuple[str, ...]
     slope: Scores
     offset: Scores
+    lengths: Scores
+    shifts: Scores
+
+    def calibrated(self, logits: Scores, windows: Sequence[Window]) -> Scores:
+        """Scores in [0, 1] of windows' logits; a longer one has more that may look harmful by chance."""
+        shift = np.interp([len(window.ids) - 2 for window in windows], self.lengths, self.shifts)
+        shifted = logits * self.slope + self.offset + shift[:, None]
+        return (1 / (1 + np.exp(-shifted))).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +150,10 @@ class PromptSafetyClassifier:
             revision=f"sums-{sums_sha256[:16]}{_REVISED[runtime]}",
             modality=Modality.TEXT,
             categories=frozenset(LABELS.values()),
-            languages=("en",),
+            languages=LANGUAGES,
             licence="Apache-2.0",
             calibrated=True,
-            description="MiniLM trained for this project on public sets and written templates.",
+            description="A multilingual encoder trained for this project on public sets and written texts.",
             weights_sha256=sums_sha256,
         )
 
@@ -214,7 +233,7 @@ class PromptSafetyClassifier:
     def _scores(self, windows: Sequence[Window]) -> Scores:
         model = self._model
         logits = run(model.engine, windows, len(model.heads))
-        return within_parents(1 / (1 + np.exp(-(logits * model.slope + model.offset))), model.heads)
+        return within_parents(model.calibrated(logits, windows), model.heads)
 
     def _signals(self, read: _Read, worst: Window, scores: Scores) -> tuple[Signal, ...]:
         spans: tuple[Span, ...] = ()
@@ -253,11 +272,13 @@ class PromptSafetyClassifier:
                 f"classifier {self._name!r}: the model has no head {', '.join(missing)}; train it again"
             )
         return _Loaded(
-            WindowTokenizer(files["tokenizer.json"]),
+            WindowTokenizer(files["tokenizer.json"], WINDOW_TOKENS),
             self._engine(files["model.onnx"]),
             heads,
             np.array(calibration["slope"], np.float32),
             np.array(calibration["offset"], np.float32),
+            np.array(calibration["length"]["tokens"], np.float32),
+            np.array(calibration["length"]["shift"], np.float32),
         )
 
 

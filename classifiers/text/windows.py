@@ -17,13 +17,13 @@ import numpy.typing as npt
 from classifiers.characters import MAX_READABLE
 from classifiers.onnx_session import open_session
 
-WINDOW_TOKENS: Final = 126  # with [CLS] and [SEP] 128, the length that the model was trained for
-STRIDE_TOKENS: Final = 94  # a quarter of each window is seen again in the next
+OVERLAP_TOKENS: Final = 32  # so much of each window is seen again in the next
+WINDOW_TOKENS: Final = 126  # with the two ends 128, the length that MiniLM was trained for
 MAX_CHARACTERS: Final = MAX_READABLE
 # So many tokens stay in the cache; 2,048 cost more than twice the CPU (benchmarks/prompt_safety.py).
 _BATCH_TOKENS: Final = 256
-_CLS: Final = 101
-_SEP: Final = 102
+_ENDS: Final = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
+"""What stands at the two ends of a window: in BERT's vocabularies, and in sentencepiece's."""
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 Ids: TypeAlias = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class TextTooLong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a text: its token ids (no special tokens) and its characters `[start, end)`."""
+    """A stretch of a text: its token ids with both ends, and its characters `[start, end)`."""
 
     ids: Sequence[int]
     start: int
@@ -45,17 +45,21 @@ class Window:
 
 
 class WindowTokenizer:
-    """A `tokenizer.json` that makes windows; a BERT vocabulary with [CLS] and [SEP] in their usual places."""
+    """A `tokenizer.json` that makes windows of at most `window` tokens, its two ends not counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, window: int = WINDOW_TOKENS) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer: Any = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._window = window
+        self._stride = window - OVERLAP_TOKENS
+        ends = (tuple(map(self._tokenizer.token_to_id, pair)) for pair in _ENDS)
+        self._first, self._last = next(pair for pair in ends if None not in pair)
 
     def windows(self, text: str) -> list[Window]:
-        """The text in overlapping windows of at most `WINDOW_TOKENS`; one window when it fits.
+        """The text in overlapping windows; one window when it fits.
 
         Raises:
             TextTooLong: over `MAX_CHARACTERS`.
@@ -64,17 +68,17 @@ class WindowTokenizer:
             raise TextTooLong(f"over {MAX_CHARACTERS} characters")
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         ids: list[int] = encoding.ids
-        if len(ids) <= WINDOW_TOKENS:
-            return [Window(ids, 0, len(text))]
-        last = len(ids) - WINDOW_TOKENS
+        if len(ids) <= self._window:
+            return [Window([self._first, *ids, self._last], 0, len(text))]
+        last = len(ids) - self._window
         offsets = encoding.offsets
         return [
             Window(
-                ids[start : start + WINDOW_TOKENS],
+                [self._first, *ids[start : start + self._window], self._last],
                 offsets[start][0],
-                offsets[start + WINDOW_TOKENS - 1][1],
+                offsets[start + self._window - 1][1],
             )
-            for start in [*range(0, last, STRIDE_TOKENS), last]
+            for start in [*range(0, last, self._stride), last]
         ]
 
 
@@ -103,8 +107,8 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Places grouped by length, so that little is padded; each group holds a bounded number of tokens."""
     group: list[int] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        width = lengths[place] + 2
-        if group and (width * (len(group) + 1) > _BATCH_TOKENS or width > lengths[group[0]] + 2 + 16):
+        width = lengths[place]
+        if group and (width * (len(group) + 1) > _BATCH_TOKENS or width > lengths[group[0]] + 16):
             yield group
             group = []
         group.append(place)
@@ -113,14 +117,12 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _padded(windows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
-    """Token ids with [CLS] and [SEP], padded to a multiple of 8, and the attention mask."""
-    width = max(len(window) for window in windows) + 2
+    """Token ids, padded to a multiple of 8, and the attention mask."""
+    width = max(len(window) for window in windows)
     width += -width % 8
     ids = np.zeros((len(windows), width), np.int64)
     mask = np.zeros((len(windows), width), np.int64)
     for row, window in enumerate(windows):
-        length = len(window) + 2
-        ids[row, 0], ids[row, length - 1] = _CLS, _SEP
-        ids[row, 1 : length - 1] = window
-        mask[row, :length] = 1
+        ids[row, : len(window)] = window
+        mask[row, : len(window)] = 1
     return ids, mask
