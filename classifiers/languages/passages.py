@@ -5,8 +5,8 @@ language, and counts as covered. It knows no score of a classifier and no policy
 
 The language of a clause is found by itself, and by the whole text where it leans the same way. Inside of an
 uncovered clause the words that speak for a covered language are a passage of their own. So foreign text, put
-beside another, does not take it along. Evidence is a sum of log-likelihoods (`identifier`); a language is clear
-where it is likelier than all its rivals by a threshold that falls with each word. Figures:
+beside another, does not take it along. Evidence is a sum of log-likelihoods (`identifier`); a language is
+clear where it is likelier than all its rivals by a threshold that falls with each word. Figures:
 benchmarks/languages.py.
 """
 

@@ -55,8 +55,8 @@ class WindowTokenizer:
         self._tokenizer.no_truncation()
         self._window = window
         self._stride = window - OVERLAP_TOKENS
-        ends = (tuple(map(self._tokenizer.token_to_id, pair)) for pair in _ENDS)
-        self._first, self._last = next(pair for pair in ends if None not in pair)
+        known = self._tokenizer.get_vocab()
+        self._first, self._last = next((known[a], known[b]) for a, b in _ENDS if a in known and b in known)
 
     def windows(self, text: str) -> list[Window]:
         """The text in overlapping windows; one window when it fits.

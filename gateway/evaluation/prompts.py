@@ -33,8 +33,8 @@ class LabelledPrompt:
     """One prompt and what is known of it.
 
     `labels`: category → violated or not; a category that is not there is unknown. `harmless` says that it
-    violates nothing at all, known or not. `pair` is shared by the two sides of a contrast pair. `lang` is a code
-    of two letters, or nothing.
+    violates nothing at all, known or not. `pair` is shared by the two sides of a contrast pair. `lang` is a
+    code of two letters, or nothing.
     """
 
     text: str
