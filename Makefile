@@ -10,7 +10,7 @@ PORT   ?= 8080
 DATA   ?= var
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: install lock dist serve test lint types layers unit bench fuzz clean help
+.PHONY: install lock dist serve test quick lint types layers unit bench fuzz clean help
 
 help:            ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ serve: install   ## Serve on 127.0.0.1 with the embedded models (PORT=8080 DATA=
 
 test: install    ## Lint, types, layers, then every test
 	$(MAKE) --no-print-directory lint types layers unit
+
+quick: install   ## Lint, types, layers and the quick tests: under a minute on two idle cores
+	$(MAKE) --no-print-directory lint types layers
+	$(BIN)/python -m pytest tests/unit tests/docs -n 2 --dist loadfile -m 'not models and not slow'
 
 lint:
 	$(BIN)/ruff check .

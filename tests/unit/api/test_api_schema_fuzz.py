@@ -32,6 +32,7 @@ def _images_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     _APP.state.edge.files._folder = tmp_path_factory.mktemp("images")
 
 
+@pytest.mark.slow  # some seconds a route
 @schema.parametrize()
 @hypothesis.settings(max_examples=15, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case) -> None:
