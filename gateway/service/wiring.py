@@ -50,11 +50,33 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
         ConfigurationError: a part is missing, double, broken, or a policy does not compile.
         AuditCorrupt: the log does not verify against its last signed head.
     """
-    classifiers = build_classifiers(settings)
+    return assemble(
+        settings,
+        classifiers=build_classifiers(settings),
+        rewriter=None if settings.rewriter is None else build_rewriter(settings.rewriter),
+        generators=build_generators(settings),
+        embedder=build_embedder(),
+        on_log_broken=on_log_broken,
+    )
+
+
+def assemble(
+    settings: Settings,
+    *,
+    classifiers: Mapping[str, Classifier],
+    rewriter: Rewriter | None,
+    generators: Mapping[str, ImageGenerator],
+    embedder: Embedder,
+    on_log_broken: Callable[[str], None] | None = None,
+) -> Gateway:
+    """Return a gateway of these models; all else is as `build` makes it from the settings.
+
+    Raises:
+        ConfigurationError: a policy does not compile.
+        AuditCorrupt: the log does not verify against its last signed head.
+    """
     cards = {name: classifier.card for name, classifier in classifiers.items()}
     policies = build_policies(settings, classifiers)
-    rewriter = None if settings.rewriter is None else build_rewriter(settings.rewriter)
-    generators = build_generators(settings)
     audit = audit_settings(settings)
     log = SqliteAuditLog.open(audit, on_broken=on_log_broken)
     sealer = Sealer.from_file(audit.sealing_key, may_create=False)
@@ -62,7 +84,7 @@ def build(settings: Settings, *, on_log_broken: Callable[[str], None] | None = N
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     judge = Judge(batchers)
-    rewriting = build_rewrite_stage(judge, rewriter)
+    rewriting = RewriteStage(judge, rewriter, cutter=build_cutter(), gauge=DriftGauge(embedder))
     pipeline = Pipeline(
         judge=judge,
         rewriting=rewriting,
@@ -145,11 +167,6 @@ def build_rewriter(component: ComponentSettings) -> Rewriter:
     """Return the configured rewriter, nothing loaded. Raises PluginError or ConfigurationError."""
     rewriter: Rewriter = _made(REWRITERS, component.type, component)
     return rewriter
-
-
-def build_rewrite_stage(judge: Judge, rewriter: Rewriter | None) -> RewriteStage:
-    """Return the stage around a rewriter, with the rule that cuts and the model that measures drift."""
-    return RewriteStage(judge, rewriter, cutter=build_cutter(), gauge=DriftGauge(build_embedder()))
 
 
 def build_cutter() -> Rewriter:
