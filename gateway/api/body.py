@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from gateway.api.edge import edge_of
+from gateway.api.json_shape import check_shape
 from gateway.api.problems import JSON, invalid_fields
 from gateway.core.errors import ContentTooLarge, RequestInvalid
 
@@ -38,13 +39,12 @@ async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) 
     return check(parse_object(content), model)
 
 
-async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
+async def read_bytes(request: Request, *, limit_bytes: int) -> bytearray:
     """Return the whole body. Raises as `read_json`."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > limit_bytes):
         raise _too_large(limit_bytes)
-    chunks: list[bytes] = []
-    size_bytes = 0
+    content = bytearray()
     timeout_s = edge_of(request).service.settings.server.door.body_timeout_s
     try:
         async with asyncio.timeout(timeout_s):
@@ -54,17 +54,17 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
                 if message["type"] == "http.disconnect":
                     raise RequestInvalid("The body was cut off.")
                 chunk, more = message.get("body", b""), message.get("more_body", False)
-                size_bytes += len(chunk)
-                if size_bytes > limit_bytes:
+                if len(content) + len(chunk) > limit_bytes:
                     raise _too_large(limit_bytes)
-                chunks.append(chunk)
+                content += chunk
     except TimeoutError as error:
         raise RequestInvalid(f"The body did not arrive within {timeout_s:g} seconds.") from error
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return content
 
 
-def parse_object(content: bytes) -> dict[str, Any]:
+def parse_object(content: bytes | bytearray) -> dict[str, Any]:
     """Return the JSON object. Raises RequestInvalid; lone surrogates are refused here, being no text."""
+    check_shape(content)
     try:
         parsed = orjson.loads(content)
     except orjson.JSONDecodeError as error:

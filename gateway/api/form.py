@@ -21,6 +21,7 @@ from gateway.core.errors import Forbidden, RequestInvalid
 
 FORM: Final = "multipart/form-data"
 _MAX_FIELDS: Final = 64
+_PIECE_BYTES: Final = 1_000_000
 _MAX_FILES: Final = 18
 _MAX_FIELD_BYTES: Final = 200_000
 """32,000 characters of a prompt have up to 128,000 bytes."""
@@ -61,9 +62,10 @@ async def read_form(request: Request, *, limit_bytes: int) -> Form:
     return Form(fields, files)
 
 
-async def _parts(request: Request, content: bytes) -> list[tuple[str, str | bytes]]:
+async def _parts(request: Request, content: bytearray) -> list[tuple[str, str | bytes]]:
     async def stream() -> AsyncGenerator[bytes, None]:
-        yield content
+        for start in range(0, len(content), _PIECE_BYTES):
+            yield bytes(content[start : start + _PIECE_BYTES])
         yield b""
 
     parser = MultiPartParser(
