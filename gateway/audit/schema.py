@@ -12,11 +12,6 @@ from gateway.core.errors import ConfigurationError
 
 FORMAT: Final = "1"
 
-RECORD_COLUMNS: Final = (
-    "idx", "id", "type", "time_us", "tenant", "request_id", "stage", "action", "policy_revision", "degraded",
-    "leaf", "body",
-)  # fmt: skip
-
 # Partial indexes: what is common (allowed decisions) pays for none of them, what is looked for has one.
 TABLES: Final = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -75,17 +75,9 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     return frontier.root()
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the audit path of leaf `index`, deepest sibling first (RFC 9162, 2.1.3.1).
-
-    Raises:
-        ValueError: `index` is not a leaf.
-    """
-    return [root_of(leaves[low:high]) for low, high in inclusion_ranges(len(leaves), index)]
-
-
 def inclusion_ranges(size: int, index: int) -> list[tuple[int, int]]:
-    """Return which leaves `[low, high)` each hash of an audit path is the root of, deepest sibling first.
+    """Return which leaves `[low, high)` each hash of an audit path is the root of, deepest sibling first
+    (RFC 9162, 2.1.3.1).
 
     Raises:
         ValueError: `index` is not a leaf of a tree of `size`.

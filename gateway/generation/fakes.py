@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -137,11 +137,6 @@ class ScriptedGenerator:
 def drawn(request: GenerationRequest) -> tuple[Picture, ...]:
     """The pictures that `Draw()` hands out: noise that depends on seed and size alone."""
     return tuple(Picture(pixels=_pixels(seed, request.width, request.height)) for seed in request.seeds)
-
-
-def picture_of(pixels: Pixels | Sequence[Sequence[Sequence[int]]]) -> Picture:
-    """A picture for a script, from an array or nested lists."""
-    return Picture(pixels=np.asarray(pixels, dtype=np.uint8))
 
 
 def _pixels(seed: int, width: int, height: int) -> Pixels:

@@ -6,11 +6,11 @@ from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.audit import inclusion_proof
 
 from gateway.audit.tree import (
     Frontier,
     consistency_proof,
-    inclusion_proof,
     leaf_hash,
     root_of,
     verify_consistency,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support.audit import inclusion_proof
 
 from gateway.audit.tree import (
     EMPTY_ROOT,
     Frontier,
     consistency_proof,
-    inclusion_proof,
     leaf_hash,
     root_of,
     verify_consistency,

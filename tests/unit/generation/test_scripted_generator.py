@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gateway.core.ports import Generated, GenerationRequest, Progress
-from gateway.generation.fakes import Draw, Hang, ScriptedGenerator, ScriptUsedUp, Silence, drawn, picture_of
+from gateway.core.ports import Generated, GenerationRequest, Picture, Progress
+from gateway.generation.fakes import Draw, Hang, ScriptedGenerator, ScriptUsedUp, Silence, drawn
 
 
 def request(*seeds, **changes):
@@ -18,7 +18,7 @@ async def played(generator, asked):
 
 async def test_the_script_is_played_in_order():
     """Drawn pictures, given pictures, silence and errors come one per request, as written."""
-    given = picture_of([[[1, 2, 3]]])
+    given = Picture(pixels=np.array([[[1, 2, 3]]], dtype=np.uint8))
     generator = ScriptedGenerator(
         [Draw(), Draw((given, given)), Silence(), RuntimeError("scripted")], steps=1
     )
