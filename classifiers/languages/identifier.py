@@ -12,6 +12,7 @@ words of other languages (`languages.json`) weigh more than their letters say.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import re
 import unicodedata
@@ -28,7 +29,7 @@ from classifiers.weights import package_file
 
 MODEL_SHA256: Final = "f4f4a2c3465ca1f081541037f9cac23021d68151c2f709c55ae5eedfca522963"
 RECIPE: Final = 2
-"""Raise it when the same word begins to weigh differently."""
+"""Raise it when the same word begins to weigh differently, or the same text to be split otherwise."""
 
 Evidence: TypeAlias = npt.NDArray[np.float32]
 """Log-likelihoods, one per language in the order of `table().languages`."""
@@ -118,6 +119,12 @@ def table() -> Table:
 def data() -> str:
     """Return `languages.json` as text: it is part of the revision of what measures by it."""
     return resources.files("classifiers.languages").joinpath("languages.json").read_text("utf-8")
+
+
+@functools.cache
+def revision() -> str:
+    """Return a short hash of everything that can change what is found to be in which language."""
+    return hashlib.sha256(f"{RECIPE} {MODEL_SHA256} {data()}".encode()).hexdigest()[:16]
 
 
 def load() -> None:

@@ -20,7 +20,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from classifiers.languages.identifier import MODEL_SHA256, RECIPE, data, load, table
+from classifiers.languages.identifier import MODEL_SHA256, load, revision, table
 from classifiers.languages.passages import LONG_THRESHOLD, THRESHOLDS, Passage, passages
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard
@@ -64,7 +64,7 @@ class LanguageClassifier:
     def __init__(self, name: str, options: LanguageOptions) -> None:
         self._options = options
         self._covered = frozenset(options.covered or ALONE)
-        told = f"{_RECIPE} {RECIPE} {MODEL_SHA256} {sorted(self._covered)} {data()}"
+        told = f"{_RECIPE} {revision()} {sorted(self._covered)}"
         self._card = ClassifierCard(
             name=name,
             kind=KIND,

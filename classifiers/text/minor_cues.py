@@ -2,7 +2,8 @@
 
 Duty: measure the category `minor`, which is no violation by itself. The policies' lock on sexual content with
 minors holds on it together with `sexual`; so this classifier rather says too much than too little, but for
-words that may mean an adult, whose score stays below the lock's edge.
+words that may mean an adult, whose score stays below the lock's edge. A cue counts in a text of any language,
+but for those in which the same letters are known to be another word.
 
 The cue words (`minor_cues.json`, written for this project, Apache-2.0) cover English broadly and the core
 words of thirty more languages; ages are read by `ages`. Blind spots: indirect wording, names of characters
@@ -14,16 +15,19 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.flatten import flattened
+from classifiers.languages.identifier import revision
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.ages import minors_ages
+from classifiers.text.standing import Place, is_written
 from classifiers.text.term_matching import matches, merged
 from classifiers.text.terms import TermList, automaton, digest, expanded
 
@@ -50,15 +54,15 @@ class MinorCuesClassifier:
     """Emits one signal of `minor`: the strongest cue's score, every cue's span. Silent without a cue."""
 
     def __init__(self, name: str, options: MinorCuesOptions) -> None:
-        lists, allow = _cues()
+        lists = _cues().lists
         if options.extra:
             lists = (*lists, TermList(terms=options.extra, category=CATEGORY, severity=3))
-        entries = expanded(lists, allow, SCORES)
+        entries = expanded(lists, _cues().allow, SCORES, _cues().elsewhere)
         self._automaton = automaton(entries)
         self._card = ClassifierCard(
             name=name,
             kind=KIND,
-            revision=f"cues-{_AGES_REVISION}-{digest(entries)}",
+            revision=f"cues-{_AGES_REVISION}-{digest(entries)}-{revision()[:8]}",
             modality=Modality.TEXT,
             categories=frozenset({CATEGORY}),
             languages=tuple(sorted({listed.language for listed in lists} - {"*"})),
@@ -88,20 +92,37 @@ class MinorCuesClassifier:
 
     def _measure(self, text: str) -> tuple[Signal, ...]:
         flat, offsets = flattened(text)
-        found = [(start, end, entry.score) for start, end, entry in matches(self._automaton, flat)]
-        found += [(start, end, AGE_SCORE) for start, end in minors_ages(flat)]
+        place = Place(text)
+        found: list[tuple[float, Span]] = []
+        for start, end, entry in matches(self._automaton, flat):
+            span = _in_text(offsets, start, end)
+            as_listed = not entry.accents or is_written(entry, text[span.start : span.end])
+            if as_listed and not place.clearly_in(entry.elsewhere - {entry.language}, span.start):
+                found.append((entry.score, span))
+        found += [(AGE_SCORE, _in_text(offsets, start, end)) for start, end in minors_ages(flat)]
         if not found:
             return ()
-        spans = [
-            Span(start, end) if offsets is None else Span(offsets[start], offsets[end - 1] + 1)
-            for start, end, _score in found
-        ]
-        score = max(score for _start, _end, score in found)
-        return (Signal(CATEGORY, score, self._card.name, self._card.revision, spans=merged(spans)),)
+        score = max(score for score, _span in found)
+        spans = merged([span for _score, span in found])
+        return (Signal(CATEGORY, score, self._card.name, self._card.revision, spans=spans),)
+
+
+def _in_text(offsets: list[int] | None, start: int, end: int) -> Span:
+    """The place in the text as written of a range of the flattened one."""
+    return Span(start, end) if offsets is None else Span(offsets[start], offsets[end - 1] + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cues:
+    """What `minor_cues.json` holds."""
+
+    lists: tuple[TermList, ...]
+    allow: tuple[str, ...]
+    elsewhere: Mapping[str, str]
 
 
 @functools.cache
-def _cues() -> tuple[tuple[TermList, ...], tuple[str, ...]]:
+def _cues() -> _Cues:
     shipped = json.loads(resources.files("classifiers.text").joinpath("minor_cues.json").read_text("utf-8"))
     lists = tuple(TermList(category=CATEGORY, **listed) for listed in shipped["lists"])
-    return lists, tuple(shipped["allow"])
+    return _Cues(lists, tuple(shipped["allow"]), shipped["elsewhere"])

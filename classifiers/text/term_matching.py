@@ -23,9 +23,9 @@ def matches(automaton: Any, flat: str) -> list[Hit]:
         end = last + 1
         for entry in entries:
             start = end - entry.length
-            if entry.start_bound and start > 0 and flat[start - 1].isalnum():
+            if entry.start_bound and start > 0 and _touches(entry, flat[start - 1]):
                 continue
-            if entry.end_bound and end < len(flat) and flat[end].isalnum():
+            if entry.end_bound and end < len(flat) and _touches(entry, flat[end]):
                 continue
             stop = _word_end(flat, end) if entry.any_ending else end
             if entry.category is None:
@@ -35,6 +35,11 @@ def matches(automaton: Any, flat: str) -> list[Hit]:
     if harmless and hits:
         return _outside(hits, harmless)
     return hits
+
+
+def _touches(entry: Entry, char: str) -> bool:
+    """Whether a term beside this character is a part of a word; Japanese changes its script between words."""
+    return "\u30a1" <= char <= "\u30fe" if entry.is_katakana else char.isalnum()
 
 
 def _word_end(flat: str, at: int) -> int:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from classifiers import taxonomy
 from classifiers.flatten import flattened
+from classifiers.languages.identifier import table
 
 SCORES: Final[Mapping[int, float]] = {1: 0.4, 2: 0.7, 3: 0.95}
 """Severity of a term → score: mild, clear, severe. Ordinal by hand, not calibrated."""
 
+WEAK: Final = 0.3
+"""The score of a term whose language is in doubt: below what counts alone, and no lock is armed by it."""
+
+_ACCENTS_MATTER: Final = frozenset({"vi"})  # without them a Vietnamese word is another one
+_KATAKANA: Final = re.compile("[\u30a1-\u30fe]+")
 _VERB_ENDINGS: Final = ("", "s", "ed", "er", "ers", "ing", "in")
 _VOWELS: Final = "aeiou"
 # Scripts written without spaces: a term of theirs needs no word boundary.
@@ -27,7 +35,11 @@ _UNSPACED: Final = re.compile(
 
 
 class TermList(BaseModel):
-    """Terms of one language with one category and severity (1 mild, 2 clear, 3 severe)."""
+    """Terms of one language with one category and severity (1 mild, 2 clear, 3 severe).
+
+    `language` is a two-letter code, or `*`: the terms count in a text of any language. `anywhere` says the
+    same of terms that are of one language, and a word of no other.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,6 +47,7 @@ class TermList(BaseModel):
     category: str
     severity: Annotated[int, Field(ge=1, le=3)] = 2
     language: str = "*"
+    anywhere: bool = False
 
     @field_validator("category")
     @classmethod
@@ -47,45 +60,96 @@ class TermList(BaseModel):
 class Entry:
     """One expanded term as the automaton knows it; `category` None marks a harmless phrase.
 
-    `start_bound` and `end_bound`: no letter or digit may touch it there; `any_ending`: letters may follow.
+    `start_bound` and `end_bound`: no letter or digit may touch it there (no katakana, of a term in katakana);
+    `any_ending`: letters may follow. `language` is that of its list, empty where it counts anywhere;
+    `elsewhere` are the languages in which the same letters are an ordinary word of another sense. `written`
+    is the term with its accents, empty where accents are no matter; with `accents` it counts with them alone.
     """
 
-    __slots__ = ("any_ending", "category", "end_bound", "length", "score", "start_bound")
+    __slots__ = (
+        "accents", "any_ending", "category", "elsewhere", "end_bound", "is_katakana", "language", "length",
+        "score", "start_bound", "written",
+    )  # fmt: skip
 
-    def __init__(self, key: str, category: str | None, score: float, *, any_ending: bool) -> None:
+    def __init__(
+        self,
+        key: str,
+        category: str | None,
+        score: float,
+        *,
+        any_ending: bool,
+        language: str = "",
+        elsewhere: frozenset[str] = frozenset(),
+        written: str = "",
+        accents: bool = False,
+    ) -> None:
         self.length = len(key)
         self.category = category
         self.score = score
         self.any_ending = any_ending
-        self.start_bound = not _UNSPACED.match(key[0])
-        self.end_bound = not any_ending and not _UNSPACED.match(key[-1])
+        self.is_katakana = _KATAKANA.fullmatch(key) is not None
+        self.start_bound = self.is_katakana or not _UNSPACED.match(key[0])
+        self.end_bound = not any_ending and (self.is_katakana or not _UNSPACED.match(key[-1]))
+        self.language = language
+        self.elsewhere = elsewhere
+        self.written = written
+        self.accents = accents
+
+    def told(self) -> str:
+        """Everything of it that can change a score."""
+        return "\t".join(
+            (
+                str(self.category), str(self.score), str(self.end_bound), self.language,
+                ",".join(sorted(self.elsewhere)), self.written, str(self.accents),
+            )
+        )  # fmt: skip
 
 
 def expanded(
-    lists: Iterable[TermList], allow: Iterable[str], scores: Mapping[int, float] = SCORES
+    lists: Iterable[TermList],
+    allow: Iterable[str],
+    scores: Mapping[int, float] = SCORES,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, list[Entry]]:
-    """Flattened spelling → what it stands for; a spelling of several lists counts for each."""
-    made: dict[str, dict[tuple[str | None, bool], Entry]] = {}
+    """Flattened spelling → what it stands for; a spelling of several lists counts for each.
+
+    `elsewhere`: flattened term → codes, divided by spaces, of languages where it is another word.
+    """
+    made: dict[str, dict[tuple[str | None, str, bool], Entry]] = {}
     for listed in lists:
-        score = scores[listed.severity]
         for term in listed.terms:
-            any_ending = term.endswith("*")
-            for key in _spellings(term, listed):
+            stem = flattened(term.strip("=~*"))[0].strip()
+            for key in _spellings(stem, term, listed):
+                spoken = frozenset(elsewhere.get(stem, "").split())
+                entry = _entry(key, term, listed, scores[listed.severity], spoken)
                 kinds = made.setdefault(key, {})
-                before = kinds.get((listed.category, any_ending))
-                if before is None or before.score < score:
-                    kinds[listed.category, any_ending] = Entry(
-                        key, listed.category, score, any_ending=any_ending
-                    )
+                kind = (listed.category, entry.language, entry.any_ending)
+                if kind not in kinds or kinds[kind].score < entry.score:
+                    kinds[kind] = entry
     for phrase in allow:
         key = flattened(phrase)[0].strip()
-        made.setdefault(key, {})[None, False] = Entry(key, None, 0.0, any_ending=False)
+        made.setdefault(key, {})[None, "", False] = Entry(key, None, 0.0, any_ending=False)
     return {key: list(kinds.values()) for key, kinds in sorted(made.items()) if key}
 
 
-def _spellings(term: str, listed: TermList) -> set[str]:
+def _entry(key: str, term: str, listed: TermList, score: float, elsewhere: frozenset[str]) -> Entry:
+    anywhere = listed.anywhere or listed.language == "*" or " " in key
+    code = listed.language.partition("-")[0]
+    foreign = code != "en" and code in table().place  # English has no accents: there they are a disguise
+    return Entry(
+        key,
+        listed.category,
+        score,
+        any_ending=term.endswith("*"),
+        language="" if anywhere else code,
+        elsewhere=elsewhere,
+        written=unicodedata.normalize("NFC", term.strip("=~*")).casefold() if foreign else "",
+        accents=term.startswith("=") or (listed.language in _ACCENTS_MATTER and not term.isascii()),
+    )
+
+
+def _spellings(stem: str, term: str, listed: TermList) -> set[str]:
     """How a term may be written: verb endings where asked, and with a vowel starred out ("d*mn")."""
-    stem = flattened(term.rstrip("~*"))[0].strip()
     found = {stem + ending for ending in _VERB_ENDINGS} if term.endswith("~") else {stem}
     if listed.language == "en" and listed.severity >= 2 and " " not in stem and len(stem) > 3:
         found |= {
@@ -112,6 +176,6 @@ def digest(entries: Mapping[str, list[Entry]]) -> str:
     """A short hash of everything that can change a score."""
     hashed = hashlib.sha256()
     for key, found in entries.items():
-        for entry in sorted(found, key=lambda entry: (entry.category or "", entry.end_bound)):
-            hashed.update(f"{key}\t{entry.category}\t{entry.score}\t{entry.end_bound}\n".encode())
+        for told in sorted(entry.told() for entry in found):
+            hashed.update(f"{key}\t{told}\n".encode())
     return hashed.hexdigest()[:16]

@@ -3,7 +3,8 @@
 Duty: say which listed terms a text holds, and where. It measures words, not meaning: a list finds little of
 what people judge harmful and flags harmless uses, so it adds a signal and can't be the classifier.
 
-The default list (`wordlist.json`, written for this project, Apache-2.0) covers English broadly and thirty
+A term counts in the language that it is listed for: `standing` says what it is worth where it stands. The
+default list (`wordlist.json`, written for this project, Apache-2.0) covers English broadly and thirty
 languages thinly. Blind spots: paraphrase, languages and dialects outside the list, reclaimed words,
 inflections beyond those listed. Disguised spelling is the business of `classifiers.normalize`.
 """
@@ -14,14 +15,16 @@ import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.flatten import flattened
+from classifiers.languages.identifier import revision
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
+from classifiers.text.standing import Place
 from classifiers.text.term_matching import matches, merged
 from classifiers.text.terms import TermList, automaton, digest, expanded
 
@@ -59,12 +62,12 @@ class WordlistClassifier:
             )
         if not lists:
             raise ClassifierConfigError(f"classifier {name!r}: no list is left; give one under extra")
-        entries = expanded(lists, allow)
+        entries = expanded(lists, allow, elsewhere=shared_words())
         self._automaton = automaton(entries)
         self._card = ClassifierCard(
             name=name,
             kind=KIND,
-            revision="words-" + digest(entries),
+            revision=f"words-{digest(entries)}-{revision()[:8]}",
             modality=Modality.TEXT,
             categories=frozenset(listed.category for listed in lists),
             languages=tuple(sorted({listed.language for listed in lists})),
@@ -94,13 +97,15 @@ class WordlistClassifier:
 
     def _measure(self, text: str) -> tuple[Signal, ...]:
         flat, offsets = flattened(text)
+        place = Place(text)
         found: dict[str, tuple[float, list[Span]]] = {}
         for start, end, entry in matches(self._automaton, flat):
             assert entry.category is not None
             span = Span(start, end) if offsets is None else Span(offsets[start], offsets[end - 1] + 1)
-            score, spans = found.get(entry.category, (0.0, []))
-            spans.append(span)
-            found[entry.category] = (max(score, entry.score), spans)
+            counts = place.score(entry, span.start, span.end)
+            if counts > 0.0:
+                score, spans = found.get(entry.category, (0.0, []))
+                found[entry.category] = (max(score, counts), [*spans, span])
         return tuple(
             Signal(category, score, self._card.name, self._card.revision, spans=merged(spans))
             for category, (score, spans) in sorted(found.items())
@@ -110,8 +115,20 @@ class WordlistClassifier:
 @functools.cache
 def default_lists() -> tuple[tuple[TermList, ...], tuple[str, ...]]:
     """The shipped lists and the shipped harmless phrases."""
-    shipped = json.loads(resources.files("classifiers.text").joinpath("wordlist.json").read_text("utf-8"))
+    shipped = _shipped()
     return tuple(TermList(**listed) for listed in shipped["lists"]), tuple(shipped["allow"])
+
+
+@functools.cache
+def shared_words() -> Mapping[str, str]:
+    """The flattened terms whose letters are another word elsewhere, with the codes of those languages."""
+    shared: Mapping[str, str] = _shipped()["elsewhere"]
+    return shared
+
+
+@functools.cache
+def _shipped() -> Any:
+    return json.loads(resources.files("classifiers.text").joinpath("wordlist.json").read_text("utf-8"))
 
 
 def _chosen(name: str, lists: Iterable[TermList], languages: list[str] | None) -> list[TermList]:
