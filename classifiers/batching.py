@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from classifiers.protocol import Classifier, ClassifierCard, Closable, Warmable
+from classifiers.checking import Answer, checked, checked_spans
+from classifiers.protocol import Classifier, ClassifierCard, Closable, Locatable, Warmable
 from classifiers.signals import Failure, FailureKind, Signal, Span
 
 MAX_BATCH: Final = 16
@@ -40,12 +41,16 @@ class BatcherClosed(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """One item that waits, and the future of the loop that waits for it."""
+    """One item that waits, and the future of the loop that waits for it.
+
+    With `edges` it asks for spans, else for signals.
+    """
 
     item: Any
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[tuple[Signal, ...]]
-    outcome: tuple[Signal, ...] | Failure | None = field(default=None)
+    future: asyncio.Future[tuple[Any, ...]]
+    edges: Mapping[str, float] | None = None
+    outcome: Answer | None = field(default=None)
 
     def deliver(self) -> None:
         """Hand the outcome over; runs in the waiter's loop. A waiter that went away is left alone."""
@@ -125,8 +130,20 @@ class MicroBatcher:
             ClassifierFailed: with `OVERLOADED` (queue full), `WORKER_DEAD` (dead or closed), `EXCEPTION` or
                 `INVALID_OUTPUT`; the first two at once.
         """
+        return await self._answered(item)
+
+    async def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
+        """Return what to leave out of a text, see `Locatable.locate`; nothing from a classifier that can't.
+
+        Waits, fails and is cancelled as `submit`.
+        """
+        if not isinstance(self._classifier, Locatable):
+            return ()
+        return await self._answered(text, edges)
+
+    async def _answered(self, item: Any, edges: Mapping[str, float] | None = None) -> tuple[Any, ...]:
         loop = asyncio.get_running_loop()
-        ticket = _Ticket(item, loop, loop.create_future())
+        ticket = _Ticket(item, loop, loop.create_future(), edges)
         with self._changed:
             if self._dead is not None:
                 raise ClassifierFailed(self._dead)
@@ -196,11 +213,13 @@ class MicroBatcher:
                 batch: list[_Ticket] = []
                 chars = 0
                 while self._waiting and len(batch) < self._max_batch:
-                    if not self._waiting[0].future.cancelled():
-                        chars += _chars(self._waiting[0].item)
-                        if batch and chars > MAX_BATCH_CHARS:
+                    ticket = self._waiting[0]
+                    if not ticket.future.cancelled():
+                        chars += _chars(ticket.item)
+                        alone = ticket.edges is not None or chars > MAX_BATCH_CHARS
+                        if batch and (alone or batch[0].edges is not None):
                             break
-                        batch.append(self._waiting[0])
+                        batch.append(ticket)
                     self._waiting.popleft()
                 if batch:
                     self._in_flight = batch
@@ -210,10 +229,9 @@ class MicroBatcher:
                 self._changed.wait()
 
     def _serve(self, batch: list[_Ticket]) -> None:
-        items = [ticket.item for ticket in batch]
-        outcomes: Sequence[tuple[Signal, ...] | Failure]
+        outcomes: Sequence[Answer]
         try:
-            outcomes = self._checked(self._classifier.classify(items), items)
+            outcomes = self._asked(batch)
         except Exception as error:  # noqa: BLE001 - boundary: whatever an adapter raises reaches every waiter
             # The class name only: an error's message may quote the text that was judged.
             outcomes = [self._failure(FailureKind.EXCEPTION, type(error).__name__)] * len(batch)
@@ -221,26 +239,13 @@ class MicroBatcher:
             ticket.outcome = outcome
         _wake(batch)
 
-    def _checked(self, answer: object, items: Sequence[Any]) -> Sequence[tuple[Signal, ...] | Failure]:
-        """The answer per item, or a failure for all of them when its form is wrong."""
-        if isinstance(answer, str) or not isinstance(answer, Sequence) or len(answer) != len(items):
-            return [self._failure(FailureKind.INVALID_OUTPUT, "wrong count")] * len(items)
-        return [self._checked_item(signals, item) for signals, item in zip(answer, items, strict=True)]
-
-    def _checked_item(self, signals: object, item: Any) -> tuple[Signal, ...] | Failure:
-        if isinstance(signals, str) or not isinstance(signals, Iterable):
-            return self._failure(FailureKind.INVALID_OUTPUT, "not signals")
-        signals = tuple(signals)
-        for signal in signals:
-            if not isinstance(signal, Signal):
-                return self._failure(FailureKind.INVALID_OUTPUT, "not a signal")
-            if signal.classifier != self._card.name:
-                return self._failure(FailureKind.INVALID_OUTPUT, "foreign signal")
-            if signal.category not in self._card.categories:
-                return self._failure(FailureKind.INVALID_OUTPUT, "category not on the card")
-            if signal.spans and not _within(signal.spans, item):
-                return self._failure(FailureKind.INVALID_OUTPUT, "span outside the text")
-        return signals
+    def _asked(self, batch: list[_Ticket]) -> Sequence[Answer]:
+        """What the classifier answers to a batch, checked; a question for spans is a batch of its own."""
+        first = batch[0]
+        if first.edges is not None and isinstance(self._classifier, Locatable):
+            return [checked_spans(self._card, self._classifier.locate(first.item, first.edges), first.item)]
+        items = [ticket.item for ticket in batch]
+        return checked(self._card, self._classifier.classify(items), items)
 
     def _die(self, detail: str) -> None:
         with self._changed:
@@ -260,11 +265,6 @@ class MicroBatcher:
 
 def _chars(item: Any) -> int:
     return len(item) if isinstance(item, str) else 0
-
-
-def _within(spans: Sequence[Span], item: Any) -> bool:
-    """Whether all spans point into the text; a picture has nothing to point into."""
-    return isinstance(item, str) and all(isinstance(span, Span) and span.end <= len(item) for span in spans)
 
 
 def _wake(tickets: Sequence[_Ticket]) -> None:

@@ -6,12 +6,13 @@ the real adapters. An answer of the wrong form can be scripted too: that is what
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from classifiers.protocol import ClassifierCard
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Modality, Signal, Span
 
 Scores: TypeAlias = Mapping[str, float]
 Step: TypeAlias = "Scores | BaseException | Callable[[Any], Scores]"
@@ -106,3 +107,27 @@ class ScriptedClassifier:
             Signal(category, score, self._card.name, self._card.revision)
             for category, score in scores.items()
         )
+
+
+class LocatingClassifier(ScriptedClassifier):
+    """A scripted classifier that can also say where: every place of `word`, when an edge is asked for.
+
+    `located` holds what it was asked. `answer`, where given, is what `locate` returns or raises instead.
+    """
+
+    def __init__(self, name: str = "scripted", *, word: str, answer: Any = None, **script: Any) -> None:
+        super().__init__(name, **script)
+        self._word = word
+        self._answer = answer
+        self.located: list[tuple[str, Mapping[str, float]]] = []
+
+    def locate(self, text: str, edges: Mapping[str, float]) -> Any:
+        """Return the places of the word, or what the script says."""
+        self.located.append((text, edges))
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        if self._answer is not None:
+            return self._answer
+        if not self.card.categories & edges.keys():
+            return []
+        return [Span(*match.span()) for match in re.finditer(re.escape(self._word), text)]

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Modality, Signal, Span
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One picture: height × width × 3, RGB, uint8."""
@@ -106,6 +106,24 @@ class FollowsLanguages(Protocol):
         """Return this classifier for these languages, two-letter codes; None: any language is covered.
 
         Called once, when all configured classifiers are built. What an operator set by an option stays.
+        """
+        ...
+
+
+@runtime_checkable
+class Locatable(Protocol):
+    """A classifier of texts that can say which words a score comes from, where `classify` doesn't.
+
+    Finding them costs far more than a score, so it is asked only when somebody needs them: a rewrite is due,
+    a reviewer looks.
+    """
+
+    def locate(self, text: str, edges: Mapping[str, float]) -> Sequence[Span]:
+        """Return what to leave out of a text so that it scores below each category's edge.
+
+        The spans point into `text`, are sorted and don't overlap. None where the text is below all `edges`;
+        categories that are not on the card count for nothing. The cost is bounded whatever the text: about
+        its own, and a stated number of rows of the model. Called as `classify` is, and may raise anything.
         """
         ...
 

@@ -12,6 +12,7 @@ what was expected.
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -19,8 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from classifiers import taxonomy
-from classifiers.protocol import Classifier, ClassifierCard, Closable, Warmable
-from classifiers.signals import Modality, Signal
+from classifiers.protocol import Classifier, ClassifierCard, Closable, Locatable, Warmable
+from classifiers.signals import Modality, Signal, Span
 
 ODD_TEXTS: tuple[str, ...] = (
     "",
@@ -152,6 +153,20 @@ class ClassifierContract:
             if isinstance(item, str):
                 ends = [span.end for signal in answer[0] for span in signal.spans]
                 assert all(end <= len(item) for end in ends), "a span reaches beyond its text"
+
+    def test_what_is_located_lies_in_the_text(self) -> None:
+        """`locate`, where there is one, gives spans sorted and apart, the same twice, none without edges."""
+        classifier = self.warm()
+        if not isinstance(classifier, Locatable):
+            return
+        edges = dict.fromkeys(classifier.card.categories, 0.05)
+        for text in (*self.sample_items(), *self.odd_items()):
+            spans = list(classifier.locate(text, edges))
+            assert all(isinstance(span, Span) and span.end <= len(text) for span in spans)
+            assert all(one.end <= other.start for one, other in itertools.pairwise(spans)), "spans overlap"
+            assert list(classifier.locate(text, edges)) == spans
+            assert not list(classifier.locate(text, {}))
+            assert not list(classifier.locate(text, {"custom/not-on-the-card": 0.05}))
 
     def test_closing_twice_is_harmless(self) -> None:
         """`close`, where there is one, may be called again."""

@@ -30,8 +30,9 @@ from classifiers.normalize import legible
 from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
-from classifiers.text.occlusion import offending_spans
+from classifiers.text.occlusion import excess, offending_spans, over_edges
 from classifiers.text.openvino_engine import OpenVinoEngine, require_openvino
+from classifiers.text.term_matching import merged
 from classifiers.text.windows import (
     MAX_CHARACTERS,
     Engine,
@@ -75,9 +76,6 @@ LANGUAGES: Final = (
 WINDOW_TOKENS: Final = 254
 """With the two ends 256: the longest text that training reads whole."""
 
-SPAN_FROM: Final = 0.35
-"""Spans are looked for from this score on: below it nobody would cut anything."""
-
 Scores = npt.NDArray[np.float32]
 
 
@@ -94,7 +92,8 @@ class PromptSafetyOptions(BaseModel):
     """`model` is a folder made by `training.prompt_safety.export`; without it, the embedded one.
 
     `sha256` is that of the folder's `SHA256SUMS`, and required with `model`. `spans: false` saves the search
-    for the words to cut. `runtime: openvino` is for processors with AMX and needs the extra of that name.
+    for the words to cut when a rewrite is due. `runtime: openvino` is for processors with AMX and needs
+    the extra of that name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -200,11 +199,32 @@ class PromptSafetyClassifier:
         Raises:
             TextTooLong: a text of more than `windows.MAX_CHARACTERS`.
         """
-        answers = []
-        for read, windows, scores in self._scored(batch):
-            worst = windows[int(scores[:, self._columns].max(axis=1).argmax())]
-            answers.append(self._signals(read, worst, scores.max(axis=0)))
-        return answers
+        return [self._signals(scores.max(axis=0)) for _, _, scores in self._scored(batch)]
+
+    def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
+        """Return what to leave out; costs a look at each window, and `occlusion.MAX_ROWS` rows.
+
+        Raises:
+            TextTooLong: as `classify`.
+        """
+        mine = [at for at, head in enumerate(self._model.heads) if LABELS.get(head) in edges]
+        if not self._spans or not mine:
+            return ()
+        lines = [edges[LABELS[self._model.heads[at]]] for at in mine]
+        ((read, windows, scores),) = self._scored([text])
+
+        def over(texts: Sequence[str]) -> list[float]:
+            rows = [
+                self._model.tokenizer.windows(rest)[0] for rest in texts
+            ]  # shorter than the window they are of
+            return excess(self._scores(rows)[:, mine], lines)
+
+        found = offending_spans(
+            read.text,
+            ((w.start, w.end, o) for w, o in zip(windows, over_edges(scores[:, mine], lines), strict=True)),
+            over,
+        )
+        return merged([read.as_written(span) for span in found])
 
     def heads(self, batch: Sequence[str]) -> list[dict[str, float]]:
         """Every head's calibrated score in [0, 1] for each text: the taxonomy's and Detoxify's seven.
@@ -235,31 +255,12 @@ class PromptSafetyClassifier:
         logits = run(model.engine, windows, len(model.heads))
         return within_parents(model.calibrated(logits, windows), model.heads)
 
-    def _signals(self, read: _Read, worst: Window, scores: Scores) -> tuple[Signal, ...]:
-        spans: tuple[Span, ...] = ()
-        if self._spans and scores[self._columns].max() >= SPAN_FROM:
-            found = offending_spans(read.text, worst.start, worst.end, self._highest, stop_below=SPAN_FROM)
-            spans = tuple(read.as_written(span) for span in found)
+    def _signals(self, scores: Scores) -> tuple[Signal, ...]:
         return tuple(
-            Signal(
-                LABELS[head],
-                float(score),
-                self._card.name,
-                self._card.revision,
-                spans=spans if score >= SPAN_FROM else (),
-            )
+            Signal(LABELS[head], float(score), self._card.name, self._card.revision)
             for head, score in zip(self._model.heads, scores, strict=True)
             if head in LABELS
         )
-
-    def _highest(self, texts: Sequence[str]) -> Sequence[float]:
-        """The highest score over the categories, per text; each is shorter than one window."""
-        scores = self._scores([self._model.tokenizer.windows(text)[0] for text in texts])
-        return [float(score) for score in scores[:, self._columns].max(axis=1)]
-
-    @functools.cached_property
-    def _columns(self) -> list[int]:
-        return [at for at, head in enumerate(self._model.heads) if head in LABELS]
 
     @functools.cached_property
     def _model(self) -> _Loaded:

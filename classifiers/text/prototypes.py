@@ -28,12 +28,10 @@ from classifiers.options import parse_options
 from classifiers.protocol import ClassifierCard, ClassifierConfigError
 from classifiers.signals import Modality, Signal, Span
 from classifiers.text.encoder import WEIGHTS_SHA256, Runtime, SentenceEncoder
-from classifiers.text.occlusion import offending_spans
+from classifiers.text.occlusion import excess, offending_spans, over_edges
 from classifiers.text.similarity import Calibration, ExampleScorer
 
 KIND: Final = "prototypes"
-SPAN_FROM: Final = 0.35
-"""Spans are looked for from this score on: below it nobody would cut anything."""
 
 Sentences = list[Annotated[str, Field(min_length=1, max_length=500)]]
 
@@ -51,7 +49,8 @@ class PrototypesOptions(BaseModel):
     """`categories` adds categories of the operator's own (`custom/NAME`), or examples to shipped ones.
 
     `builtin: false` leaves the shipped categories out (their benign prompts still count against). `runtime`
-    is `auto`, `onnx` or `torch`; `cache_dir` keeps the exported ONNX file. `spans: false` saves the search.
+    is `auto`, `onnx` or `torch`; `cache_dir` keeps the exported ONNX file. `spans: false` saves the search
+    for the words to cut when a rewrite is due.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -142,33 +141,39 @@ class PrototypesClassifier:
         windows = [self._encoder.windows(text) for text in batch]
         scores = scorer.scores(self._encoder.embed([window for each in windows for window in each]))
         answers, at = [], 0
-        for text, each in zip(batch, windows, strict=True):
-            mine = scores[at : at + len(each)]
+        for each in windows:
+            answers.append(self._signals(scores[at : at + len(each)].max(axis=0)))
             at += len(each)
-            worst = each[int(mine.max(axis=1).argmax())]
-            answers.append(self._signals(text, worst.start, worst.end, mine.max(axis=0)))
         return answers
 
-    def _signals(self, text: str, start: int, end: int, scores: np.ndarray) -> tuple[Signal, ...]:
-        spans: tuple[Span, ...] = ()
-        if self._spans and scores.max() >= SPAN_FROM:
-            spans = offending_spans(text, start, end, self._score_texts, stop_below=SPAN_FROM)
-        categories = self._ready().categories
-        return tuple(
-            Signal(
-                category,
-                float(score),
-                self._card.name,
-                self._card.revision,
-                spans=spans if score >= SPAN_FROM else (),
-            )
-            for category, score in zip(categories, scores, strict=True)
+    def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
+        """Return what to leave out; costs a look at each window, and `occlusion.MAX_ROWS` rows.
+
+        Raises:
+            TextTooLong: as `classify`.
+        """
+        scorer = self._ready()
+        mine = [at for at, category in enumerate(scorer.categories) if category in edges]
+        if not self._spans or not mine:
+            return ()
+        lines = [edges[scorer.categories[at]] for at in mine]
+        windows = self._encoder.windows(text)
+        scores = scorer.scores(self._encoder.embed(windows))[:, mine]
+
+        def over(texts: Sequence[str]) -> list[float]:
+            return excess(scorer.scores(self._encoder.encode(texts))[:, mine], lines)
+
+        return offending_spans(
+            text,
+            ((w.start, w.end, o) for w, o in zip(windows, over_edges(scores, lines), strict=True)),
+            over,
         )
 
-    def _score_texts(self, texts: Sequence[str]) -> Sequence[float]:
-        """The highest score over all categories, per text; each is shorter than one window."""
-        scores = self._ready().scores(self._encoder.encode(texts))
-        return [float(score) for score in scores.max(axis=1)]
+    def _signals(self, scores: np.ndarray) -> tuple[Signal, ...]:
+        return tuple(
+            Signal(category, float(score), self._card.name, self._card.revision)
+            for category, score in zip(self._ready().categories, scores, strict=True)
+        )
 
     def _ready(self) -> ExampleScorer:
         if self._scorer is None:

@@ -258,11 +258,11 @@ class _Bench:
 
     async def question(self, row: Rewritable) -> RewriteRequest:
         """What the model is asked first; the row names the categories where the policy would not rewrite."""
-        return _question(row, await self._judged(row.prompt))
+        return await self._question(row, await self._judged(row.prompt))
 
     async def rewritten(self, row: Rewritable) -> Rewritten:
         decision = await self._judged(row.prompt)
-        answer = await self.answer(_question(row, decision))
+        answer = await self.answer(await self._question(row, decision))
         line = _line(answer)
         judged = None if line is None else await self._judged(line, Stage.PROMPT_RECHECK)
         settled = await self._settled(row.prompt, decision, self._mending)
@@ -307,6 +307,11 @@ class _Bench:
             violates=final is not None and payload is not Action.ALLOW and row.violated_by(final),
         )
 
+    async def _question(self, row: Rewritable, decision: Decision) -> RewriteRequest:
+        if decision.action is not Action.REWRITE:
+            return RewriteRequest(row.prompt, row.categories, ())
+        return rewrite_request(row.prompt, decision, await self._judge.locate(row.prompt, decision))
+
     async def _judged(self, text: str, stage: Stage = Stage.PROMPT) -> Decision:
         return await self._judge.text(text, policy=self._mending, trail=_trail(), stage=stage)
 
@@ -324,13 +329,6 @@ class _Bench:
     async def _similarity(self, left: str, right: str) -> float:
         vectors = await asyncio.to_thread(self._embedder.encode, [left, right])
         return float(vectors[0] @ vectors[1])
-
-
-def _question(row: Rewritable, decision: Decision) -> RewriteRequest:
-    asked = rewrite_request(row.prompt, decision)
-    if decision.action is Action.REWRITE:
-        return asked
-    return replace(asked, categories=row.categories, spans=())
 
 
 def _line(answer: str | None) -> str | None:

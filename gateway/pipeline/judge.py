@@ -19,11 +19,12 @@ from classifiers.batching import ClassifierFailed
 from classifiers.languages.cutting import Piece, pieces
 from classifiers.normalize import InvalidText, View, views
 from classifiers.protocol import ClassifierCard, Item, Pixels
-from classifiers.signals import Failure, FailureKind, Findings, Signal
-from classifiers.steering import stretches
+from classifiers.signals import Failure, FailureKind, Findings, Signal, Span
+from classifiers.steering import PART, stretches
 from classifiers.taxonomy import UNCOVERED_LANGUAGE
 from gateway.audit.record import new_id
 from gateway.core.errors import ClassifierUnavailable, PolicyUnavailable, RequestInvalid, StageTimeout
+from gateway.pipeline.locating import at_fault
 from gateway.pipeline.trail import PicturePlace, Trail
 from policies.decision import Decision, Stage
 from policies.policy import ClassifierUse, Policy
@@ -39,6 +40,10 @@ class Measurer(Protocol):
 
     async def submit(self, item: Item) -> tuple[Signal, ...]:
         """Return the item's signals, or raise `ClassifierFailed`."""
+        ...
+
+    async def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
+        """Return what to leave out of a text, or raise `ClassifierFailed`."""
         ...
 
 
@@ -111,6 +116,22 @@ class Judge:
             told += await self._ask_views(plan.classifiers, hidden[at : at + _STRETCHES_AT_ONCE])
         findings = _findings([*answers, *_strongest(told)], carried)
         return self._decide(findings, policy, stage, trail, started_ns, text=text)
+
+    async def locate(self, text: str, decision: Decision) -> tuple[Span, ...]:
+        """Return the spans of a judged text that the decision's categories come from, sorted.
+
+        Asks the classifiers anew, so only for who needs it. Empty where none can say.
+
+        Raises:
+            RequestInvalid: the text has no readable form.
+        """
+
+        async def views_of(classifier: str) -> list[View]:
+            seen, _ = await self._seen(text)
+            languages = self._languages.get(classifier)
+            return [piece.view for sight in seen for piece in sight.cut[languages] if not piece.outside]
+
+        return await at_fault(text, decision, self._measurers, views_of)
 
     async def picture(
         self,
@@ -240,13 +261,14 @@ def _in_original(answer: _Answer, piece: Piece) -> _Answer:
     if not answer.signals:
         return answer
     view = piece.view
+    whole = (Span(0, len(view.text)),) if view.name == PART else ()
     return replace(
         answer,
         signals=tuple(
             replace(
                 s,
                 view=view.name,
-                spans=tuple(view.to_original(span) for span in s.spans),
+                spans=tuple(view.to_original(span) for span in s.spans or whole),
                 outside=piece.outside,
             )
             for s in answer.signals

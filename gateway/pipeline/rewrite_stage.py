@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final
 
+from classifiers.signals import Span
 from classifiers.steering import PART
 from gateway.core.boundary import leashed, plugin_boundary
 from gateway.core.errors import GatewayError, RewriteFailed
@@ -57,10 +58,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What an attempt starts from: a text, and what was found in it."""
+    """What an attempt starts from: a text, what was found in it, and the words that it comes from."""
 
     text: str
     found: Decision
+    spans: tuple[Span, ...] = ()
 
     @property
     def steers(self) -> bool:
@@ -69,7 +71,7 @@ class _Work:
 
     def request(self, attempt: int) -> RewriteRequest:
         """What the rewriter gets to know of it."""
-        return rewrite_request(self.text, self.found, attempt)
+        return rewrite_request(self.text, self.found, self.spans, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class RewriteStage:
     async def _mend(
         self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
     ) -> Settled:
-        first = work = _Work(request.prompt, decision)
+        first = work = await self._work(request.prompt, decision)
         fault, last = RewriteFault.OFFENDS, decision
         attempts = 1 if first.steers else policy.rewrite.max_attempts
         for number in range(attempts):
@@ -146,12 +148,16 @@ class RewriteStage:
                 trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
                 return Settled(last, Action.ALLOW, attempt.rewritten, trace)
             fault = RewriteFault.OFFENDS
-            if used is rewriter and first.request(0).spans:
+            if used is rewriter and first.spans:
                 continue  # the cut begins with the words as they were written
             if last.action is not Action.REWRITE:
                 break
-            work = _Work(attempt.rewritten, last)  # each attempt can only take more away
+            if number + 1 < attempts:
+                work = await self._work(attempt.rewritten, last)  # each attempt can only take more away
         return _failed(request, last, policy.rewrite, fault)
+
+    async def _work(self, text: str, found: Decision) -> _Work:
+        return _Work(text, found, await self._judge.locate(text, found))
 
     async def _enhance(
         self, rewriter: Rewriter, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail
@@ -227,17 +233,12 @@ class RewriteStage:
         return attempt
 
     async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
-        spans = first.request(0).spans
-        return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
+        return await self._gauge.measure(first.text, line, first.spans, mode=mode, max_drift=plan.max_drift)
 
 
-def rewrite_request(text: str, found: Decision, attempt: int = 0) -> RewriteRequest:
-    """Tell a rewriter which categories were found where; nothing of the policy, no scores."""
-    rules = {hit.category for hit in found.rules}
-    counted = (s for s in found.findings.signals if s.category in rules and not s.outside)
-    spans = {span for signal in counted for span in signal.spans}
-    ordered = tuple(sorted(spans, key=lambda span: (span.start, span.end)))
-    return RewriteRequest(text, found.categories, ordered, attempt)
+def rewrite_request(text: str, found: Decision, spans: tuple[Span, ...], attempt: int = 0) -> RewriteRequest:
+    """Tell a rewriter which categories were found, and where; nothing of the policy, no scores."""
+    return RewriteRequest(text, found.categories, spans, attempt)
 
 
 def enhance_request(text: str) -> RewriteRequest:

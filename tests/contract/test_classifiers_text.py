@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from support import tiny_text_models
 
-from classifiers.fakes import ScriptedClassifier
+from classifiers.fakes import LocatingClassifier, ScriptedClassifier
 from classifiers.protocol import Classifier
 from classifiers.testing import ClassifierContract
 from classifiers.text.detoxify import DetoxifyClassifier
@@ -37,6 +37,11 @@ class TextContract(ClassifierContract):
 class TestScripted(TextContract):
     def make(self) -> Classifier:
         return ScriptedClassifier(always=lambda text: {"violence": min(len(text) / 40_000, 1.0)})
+
+
+class TestLocating(TextContract):
+    def make(self) -> Classifier:
+        return LocatingClassifier(word="knife", always={"violence": 0.5})
 
 
 class TestWordlist(TextContract):

@@ -17,7 +17,7 @@ import numpy as np
 from classifiers.batching import MicroBatcher
 from classifiers.normalize import load_tables
 from classifiers.protocol import ClassifierCard
-from classifiers.signals import Modality, Signal
+from classifiers.signals import Modality, Signal, Span
 from gateway.api.app import create_app
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
@@ -105,6 +105,14 @@ class Words:
             for text in batch
         ]
         return answers if self._fault is None else self._fault(batch, answers)
+
+
+class PointingWords(Words):
+    """Says as well, when asked, where its words stand."""
+
+    def locate(self, text: str, edges: Mapping[str, float]) -> list[Span]:
+        found = (re.finditer(word, text) for word, category in WORDS.items() if category in edges)
+        return sorted((Span(*hit.span()) for hits in found for hit in hits), key=lambda span: span.start)
 
 
 class Looks:

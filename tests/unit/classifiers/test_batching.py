@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from classifiers.batching import MAX_BATCH_CHARS, BatcherClosed, ClassifierFailed, MicroBatcher
+from classifiers.fakes import LocatingClassifier
 from classifiers.protocol import ClassifierCard
-from classifiers.signals import FailureKind, Modality, Signal
+from classifiers.signals import FailureKind, Modality, Signal, Span
 
 CARD = ClassifierCard(
     name="probe",
@@ -301,6 +302,42 @@ def test_a_batcher_serves_several_event_loops() -> None:
         thread.join(10)
     batcher.close()
     assert sorted(seen) == [0.0, 0.1, 0.2, 0.3, 0.4]
+
+
+async def test_where_is_asked_in_the_same_thread_and_alone() -> None:
+    """A question for spans waits like an item, and is a batch of its own: its answer is its own."""
+    locating = LocatingClassifier("probe", word="bad", always={"violence": 0.9})
+    batcher = MicroBatcher(locating)
+    edges = {"violence": 0.5}
+    answers = await asyncio.gather(
+        batcher.submit("a bad one"), batcher.locate("so bad", edges), batcher.submit("another bad one")
+    )
+    assert answers[1] == (Span(3, 6),)
+    assert [len(answer) for answer in answers] == [1, 1, 1]
+    assert locating.located == [("so bad", edges)]
+    assert locating.items == ["a bad one", "another bad one"]
+    batcher.close()
+
+
+async def test_a_classifier_that_knows_no_place_answers_none() -> None:
+    """It is not even asked."""
+    probe = Probe(one_each)
+    batcher = MicroBatcher(probe)
+    assert await batcher.locate("a text", {"violence": 0.5}) == ()
+    assert probe.batches == []
+    batcher.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [([Span(0, 99)], "span outside the text"), ([(0, 1)], "span outside the text"), (7, "not spans")],
+)
+async def test_spans_of_the_wrong_form_are_a_failure(answer: Any, detail: str) -> None:
+    """Whatever is no span inside of the text is INVALID_OUTPUT."""
+    batcher = MicroBatcher(LocatingClassifier("probe", word="bad", always={"violence": 0.9}, answer=answer))
+    failure = await failure_of(batcher.locate("a text", {"violence": 0.5}))
+    assert (failure.kind, failure.detail) == (FailureKind.INVALID_OUTPUT, detail)
+    batcher.close()
 
 
 def test_limits_below_one_are_refused() -> None:

@@ -83,11 +83,11 @@ def test_own_examples_change_the_revision_and_the_card() -> None:
     ],
 )
 def test_plain_violations_score_high(judge: PrototypesClassifier, prompt: str, category: str) -> None:
-    """What nobody would doubt is at .85 or more, under its category, and says which words make it so."""
+    """What nobody would doubt is at .85 or more, under its category; its words are told to who asks."""
     strongest = top(judge, prompt)
     assert strongest.score >= 0.85
     assert taxonomy.is_within(strongest.category, category)
-    assert strongest.spans
+    assert judge.locate(prompt, {strongest.category: 0.35})
 
 
 @pytest.mark.models
@@ -110,7 +110,7 @@ def test_look_alikes_score_low(judge: PrototypesClassifier, prompt: str) -> None
     """What only sounds like harm stays below the level where anything would be cut."""
     strongest = top(judge, prompt)
     assert strongest.score < 0.35
-    assert not strongest.spans
+    assert judge.locate(prompt, dict.fromkeys(judge.card.categories, 0.35)) == ()
 
 
 @pytest.mark.models
@@ -119,7 +119,7 @@ def test_cutting_the_spans_makes_the_prompt_harmless(judge: PrototypesClassifier
     prompt = "a quiet village in winter, a murdered man, oil painting, soft light"
     signal = top(judge, prompt)
     kept = prompt
-    for span in reversed(signal.spans):
+    for span in reversed(judge.locate(prompt, {signal.category: 0.35})):
         kept = kept[: span.start] + kept[span.end :]
     assert top(judge, kept).score < signal.score / 2
 
@@ -131,7 +131,9 @@ def test_the_middle_of_a_long_text_is_judged(judge: PrototypesClassifier) -> Non
     text = calm + "a man stabbing a woman to death. " + calm
     strongest = top(judge, text)
     assert strongest.score >= 0.6
-    assert all(abs(span.start - len(calm)) < 700 for span in strongest.spans)
+    spans = judge.locate(text, {strongest.category: 0.35})
+    assert spans
+    assert all(abs(span.start - len(calm)) < 700 for span in spans)
 
 
 @pytest.mark.models

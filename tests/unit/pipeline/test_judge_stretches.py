@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from support.gateway import POLICY, Words
@@ -41,6 +42,9 @@ class Distracted:
             Signal("violence", 0.95 if seen else 0.05, "words", "r", spans=spans),
             Signal("uncovered-language", 0.0 if len(item.split()) > 8 else 1.0, "words", "r"),
         )
+
+    async def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
+        return ()
 
 
 async def _judged(text: str, words: Distracted) -> Decision:
