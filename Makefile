@@ -8,6 +8,7 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --no-deps --require-hashes
 PORT   ?= 8080
 DATA   ?= var
+SINCE  ?= main
 export HF_HUB_OFFLINE ?= 1
 
 .PHONY: install lock dist serve test quick lint types layers unit bench fuzz clean help
@@ -45,9 +46,9 @@ serve: install   ## Serve on 127.0.0.1 with the embedded models (PORT=8080 DATA=
 test: install    ## Lint, types, layers, then every test
 	$(MAKE) --no-print-directory lint types layers unit
 
-quick: install   ## Lint, types, layers and the quick tests: under a minute on two idle cores
+quick: install   ## Lint, types, layers and the unit tests of what changed since SINCE (main)
 	$(MAKE) --no-print-directory lint types layers
-	$(BIN)/python -m pytest tests/unit tests/docs -n 2 --dist loadfile -m 'not models and not slow'
+	$(BIN)/python -m pytest $$($(BIN)/python tests/changed.py $(SINCE)) -n 2 --dist loadfile -m 'not models and not slow'
 
 lint:
 	$(BIN)/ruff check .
