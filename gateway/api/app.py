@@ -1,6 +1,6 @@
 """The HTTP application, assembled in one visible place; nothing else happens here.
 
-RequestContext → AccessLog → ErrorBoundary → HeadAsGet → plain routes → the framework with all other routes
+RequestContext → AccessLog → ErrorBoundary → HeadAsGet → the framework with its routes
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from gateway.api.limits import Admission
 from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestContext
 from gateway.api.openapi import schema_maker
 from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
-from gateway.api.routing import PlainRoutes
 from gateway.api.surface import GatewayService
 from gateway.core.errors import GatewayError
 from gateway.telemetry.metrics import GatewayMetrics
@@ -52,7 +51,6 @@ class GatewayApp(FastAPI):
         """Assemble what every request passes, from the inside out."""
         edge: Edge = self.state.edge
         app: ASGIApp = AsyncExitStackMiddleware(self.router)
-        app = PlainRoutes(app, routes=self.routes)
         app = ExceptionMiddleware(app, handlers=self.exception_handlers)
         app = HeadAsGet(app)
         app = ErrorBoundary(app)

@@ -7,6 +7,7 @@ have no effect is refused by name. It judges nothing and knows no response.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Final, Literal
@@ -16,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from gateway.api.surface import ApiSettings
 from gateway.core.errors import RequestInvalid
 from gateway.core.ports import GeneratorCard
-from gateway.core.randomness import random_bytes
 from gateway.core.requests import Caller, ImageRequest, OutputFormat
 
 MAX_PROMPT: Final = 32_000
@@ -198,7 +198,7 @@ def _size(size: str | None, card: GeneratorCard) -> tuple[int, int]:
 
 def _seed(seed: int | None, n: int) -> int:
     if seed is None:
-        return int.from_bytes(random_bytes(8), "big") % (_RANDOM_SEEDS - n)
+        return secrets.randbelow(_RANDOM_SEEDS - n)
     if seed + n - 1 > MAX_SEED:
         raise RequestInvalid(f"seed: with n = {n} at most {MAX_SEED - n + 1}.", param="seed")
     return seed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import problem, unforeseen
 from gateway.core.errors import GatewayError
-from gateway.core.randomness import random_bytes
 from gateway.telemetry.metrics import GatewayMetrics
 
 _ACCESS: Final = logging.getLogger("imagegate.access")
@@ -39,7 +39,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or f"req_{random_bytes(16).hex()}"
+        request_id = _given_id(scope) or f"req_{secrets.token_hex(16)}"
         scope["imagegate.request_id"] = request_id
         extra = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
 

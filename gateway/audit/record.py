@@ -15,10 +15,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import uuid_utils
+
 from gateway.audit.canonical import RecordInvalid, canonical
 from gateway.audit.sealing import SealedPart, Sealer
 from gateway.core.ports import RecordDraft
-from gateway.core.randomness import random_bytes
 
 FORMAT: Final = 1
 TYPES: Final = frozenset({"decision", "config", "review", "access", "erasure", "gap", "heartbeat"})
@@ -28,12 +29,8 @@ JUMP_US: Final = 2_000_000
 
 
 def new_id() -> str:
-    """Return a UUIDv7 as text: milliseconds, 12 bits of sub-millisecond, 62 random bits (RFC 9562, 6.2)."""
-    milliseconds, rest_ns = divmod(time.time_ns(), 1_000_000)
-    random = int.from_bytes(random_bytes(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
-    value = milliseconds << 80 | 0x7 << 76 | (rest_ns * 4096 // 1_000_000) << 64 | 0x2 << 62 | random
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """Return a UUIDv7 as text (RFC 9562): ids of one process sort in the order in which they were made."""
+    return str(uuid_utils.uuid7())
 
 
 def boot_id() -> str:

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.audit.keyfiles import read_or_create
 from gateway.core.errors import ConfigurationError
-from gateway.core.randomness import random_bytes
 
 ALGORITHM: Final = "A256GCM"
 _NONCE: Final = 12
@@ -82,7 +81,7 @@ class Sealer:
 
     def seal(self, record_id: str, record_type: str, fields: Mapping[str, str]) -> SealedPart:
         """Encrypt `fields` for one record; about 20 µs."""
-        random = random_bytes(_KEY + _SALT + 2 * _NONCE)
+        random = os.urandom(_KEY + _SALT + 2 * _NONCE)
         key, salt = random[:_KEY], random[_KEY : _KEY + _SALT]
         nonce, wrap_nonce = random[-2 * _NONCE : -_NONCE], random[-_NONCE:]
         inside = _encode(dict(fields))
