@@ -20,12 +20,13 @@ from policies.checks.unreasoned_fail_open import is_expired
 from policies.conditions import compile_condition, compile_lock, described, leaf_key, routes_of
 from policies.coverage import stage_coverage
 from policies.decision import Action, Mode, PolicyRef, Stage
-from policies.document import PolicyDocument, RewriteDocument, RuleDocument, StageDocument
+from policies.document import PolicyDocument, ReviewDocument, RewriteDocument, RuleDocument, StageDocument
 from policies.errors import Diagnostic, PolicyError
 from policies.evaluate import DEFAULT_REASONS, CompiledRule, CompiledStage, Edges, compiled_stage
 from policies.loader import Loaded
 from policies.locks import LOCK_EDGES, LOCKED_FAMILIES, LOCKS, Lock, lock_key
 from policies.policy import ClassifierUse, Policy, RewritePlan, StagePlan
+from policies.review import KeepRule, ReviewPlan, Route
 from policies.revision import revision_of
 
 GATEWAY_ACTIONS: Final[Mapping[Stage, frozenset[Action]]] = MappingProxyType(
@@ -81,6 +82,7 @@ def compile_policy(
         stages=MappingProxyType(
             {stage: _stage(context, stage, judged[stage], plans[stage], bands) for stage in judged}
         ),
+        review=_review(document),
     )
 
 
@@ -95,6 +97,21 @@ def _rewrite(written: RewriteDocument) -> RewritePlan:
         written.timeout_ms,
         written.max_drift,
         Action[written.on_failure.upper()],
+    )
+
+
+def _review(document: PolicyDocument) -> ReviewPlan:
+    written = document.review or ReviewDocument()
+    return ReviewPlan(
+        keeps=tuple(
+            KeepRule(keep.rule, Action[keep.action.upper()] if keep.action else None, keep.share, keep.days)
+            for keep in document.keep_for_review
+        ),
+        routes=tuple(Route(r.rule, r.category, r.queue, r.priority) for r in written.queues),
+        hold_hours=written.hold.hours,
+        second_share=written.second_reviewer.share,
+        second_categories=written.second_reviewer.categories,
+        reason_for=written.reason_for,
     )
 
 

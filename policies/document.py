@@ -27,6 +27,7 @@ SeverityWord: TypeAlias = Literal["low", "medium", "high"]
 ActionWord: TypeAlias = Literal["allow", "redact", "regenerate", "rewrite", "hold", "block"]
 ModeWord: TypeAlias = Literal["enforce", "shadow", "off"]
 RewriteModeWord: TypeAlias = Literal["safety", "enhance", "off"]
+ReviewActWord: TypeAlias = Literal["confirm", "overturn", "release", "refuse", "later", "escalate"]
 
 MAX_RULES: Final = 200
 MAX_LEAVES: Final = 64
@@ -192,6 +193,67 @@ class RewriteDocument(_Strict):
     on_failure: Literal["block", "hold"] = Field("block", description="When no rewrite may be used.")
 
 
+class KeepDocument(_Strict):
+    """Pictures of a rule, or of an action, that are kept for reviewers."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": ["rule"]}, {"required": ["action"]}]},
+    )
+
+    rule: RuleId | None = Field(None, description="Pictures on which this rule matched.")
+    action: Literal["allow", "redact", "regenerate", "block"] | None = Field(
+        None, description="Pictures with this action; held ones are kept anyway."
+    )
+    share: float = Field(1.0, gt=0, le=1, allow_inf_nan=False, description="Share of the requests that fit.")
+    days: int = Field(ge=1, le=365, description="For how long.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> KeepDocument:
+        if (self.rule is None) == (self.action is None):
+            raise ValueError("is wrong: name either a rule or an action", "make two entries of it")
+        return self
+
+
+class HoldDocument(_Strict):
+    """How long a held request waits for a person; then it is refused."""
+
+    hours: int = Field(24, ge=1, le=720, description="Hours until a held request is refused.")
+
+
+class RouteDocument(_Strict):
+    """Where cases go."""
+
+    rule: RuleId | None = Field(None, description="Cases in which this rule matched.")
+    category: CategorySlug | None = Field(None, description="Cases of this category and what is below it.")
+    queue: Name
+    priority: int = Field(0, ge=0, le=100, description="Higher comes first within a queue.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> RouteDocument:
+        if (self.rule is None) == (self.category is None):
+            raise ValueError("is wrong: name either a rule or a category", "make two entries of it")
+        return self
+
+
+class SecondReviewerDocument(_Strict):
+    """Which cases two people judge, the second one blind to the first."""
+
+    share: float = Field(0.0, ge=0, le=1, allow_inf_nan=False, description="Share of all cases.")
+    categories: tuple[CategorySlug, ...] = Field((), max_length=64, description="Every case of these.")
+
+
+class ReviewDocument(_Strict):
+    """How people review what this policy decided."""
+
+    hold: HoldDocument = HoldDocument()
+    queues: tuple[RouteDocument, ...] = Field((), max_length=MAX_RULES)
+    second_reviewer: SecondReviewerDocument = SecondReviewerDocument()
+    reason_for: tuple[ReviewActWord, ...] = Field((), description="Acts that need a reason.")
+
+
 class PolicyDocument(_Strict):
     """A whole policy file."""
 
@@ -207,6 +269,10 @@ class PolicyDocument(_Strict):
     max_regenerations: int = Field(
         0, ge=0, le=5, description="How often a picture may be regenerated; then it is blocked."
     )
+    keep_for_review: tuple[KeepDocument, ...] = Field(
+        (), max_length=MAX_RULES, description="Which pictures are kept for reviewers, beside held ones."
+    )
+    review: ReviewDocument | None = Field(None, description="Queues, deadlines, second reviewers.")
     stages: StagesDocument
 
     @field_validator("bands")

@@ -14,6 +14,7 @@ from classifiers.signals import Findings
 from policies.coverage import StageCoverage
 from policies.decision import Action, Decision, Mode, PolicyRef, Stage
 from policies.evaluate import CompiledStage, evaluate
+from policies.review import NO_REVIEW_PLAN, ReviewPlan
 
 _JUDGED_AS: Final = {Stage.PROMPT_RECHECK: Stage.PROMPT, Stage.INPUT_IMAGE: Stage.IMAGE}
 
@@ -73,7 +74,8 @@ class Policy:
 
     `max_regenerations` 0..5. `warnings` are the compiler's, as text with file and line. `uncovered_locked`
     names what no configured classifier measures for a locked family, as `stage: category`. `coverage` says
-    per stage who looks for what, and with that what nobody looks for.
+    per stage who looks for what, and with that what nobody looks for. `review` is for people, and decides
+    nothing.
     """
 
     ref: PolicyRef
@@ -86,6 +88,7 @@ class Policy:
     plans: Mapping[Stage, StagePlan]
     coverage: Mapping[Stage, StageCoverage]
     stages: Mapping[Stage, CompiledStage]
+    review: ReviewPlan = NO_REVIEW_PLAN
 
     @property
     def open_until(self) -> dt.date | None:

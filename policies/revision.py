@@ -17,6 +17,7 @@ from policies.document import ConditionDocument, PolicyDocument, RewriteDocument
 from policies.evaluate import DEFAULT_REASONS, Edges
 from policies.locks import LOCK_EDGES, LOCKS
 from policies.policy import StagePlan
+from policies.review import HOLD_HOURS
 
 COMPILED_FORM: Final = 2
 """Version of the canonical form; raise it when the same document begins to decide differently."""
@@ -53,6 +54,8 @@ def revision_of(
     }
     if document.max_regenerations:  # left out at its default: the key came later than the form
         form["max_regenerations"] = document.max_regenerations
+    if document.review is not None and document.review.hold.hours != HOLD_HOURS:
+        form["hold_hours"] = document.review.hold.hours  # then a held request is refused: that decides
     return hashlib.sha256(rfc8785.dumps(form)).hexdigest()
 
 

@@ -16,6 +16,7 @@ from gateway.core.moderation_types import Moderation, ModerationInput
 from gateway.core.outcomes import Keep, Outcome, StreamEvent
 from gateway.core.ports import GeneratorCard, Json
 from gateway.core.requests import Caller, ImageRequest
+from gateway.review.desk import ReviewDesk
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
 """Takes progress and judged previews while a request runs."""
@@ -204,6 +205,11 @@ class GatewayService(Protocol):
     @property
     def settings(self) -> ApiSettings:
         """The running settings."""
+        ...
+
+    @property
+    def desk(self) -> ReviewDesk:
+        """What reviewers see and do."""
         ...
 
     async def generate(

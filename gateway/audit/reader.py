@@ -116,6 +116,16 @@ class AuditReader:
             raise NotFound("no such audit record", param="id")
         return StoredRecord(*rows[0])
 
+    def many(self, record_ids: Sequence[str]) -> tuple[StoredRecord, ...]:
+        """Return the records of these ids (at most 500) in the log's order; unknown ids are left out.
+
+        Raises:
+            AuditUnavailable: the log can't be read.
+        """
+        marks = ",".join("?" * len(record_ids))
+        sql = f"SELECT {_COLUMNS} FROM records WHERE id IN ({marks}) ORDER BY idx"  # noqa: S608 - placeholders
+        return tuple(StoredRecord(*row) for row in self._query(sql, record_ids))
+
     def trail(self, request_id: str, *, tenant: str | None = None) -> tuple[StoredRecord, ...]:
         """Return all records under a request's id, oldest first; empty when there are none.
 
@@ -183,6 +193,23 @@ class AuditReader:
             return self._sealer.unseal(record.id, record.type, box, wrapped, commitment)
         except (SealBroken, KeyError) as cause:
             raise AuditUnavailable("the sealed part does not open: wrong key, or altered") from cause
+
+    def key_beside(self, record_id: str, purpose: str) -> bytes | None:
+        """Return a key made from the record's own (32 bytes), or None when that was erased or never was.
+
+        Raises:
+            AuditUnavailable: no master key, a wrong one, or the log can't be read.
+        """
+        sql = "SELECT k.wrapped FROM records JOIN sealed_keys k USING (idx) WHERE id = ?"
+        rows = self._query(sql, [record_id])
+        if not rows:
+            return None
+        if self._sealer is None:
+            raise AuditUnavailable("this process has no key for sealed parts")
+        try:
+            return self._sealer.key_beside(record_id, rows[0][0], purpose)
+        except SealBroken as cause:
+            raise AuditUnavailable("the record's key does not open: wrong master key, or altered") from cause
 
     def size(self) -> int:
         """Return the number of records.

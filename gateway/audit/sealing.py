@@ -20,6 +20,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.audit.keyfiles import read_or_create
 from gateway.core.errors import ConfigurationError
@@ -62,6 +64,7 @@ class Sealer:
         if len(master) != _KEY:
             raise ValueError("a master key has 32 bytes")
         self._wrap = AESGCM(master)
+        self._master = master
         self.kid = sha256(b"imagegate seal key\x00" + master).hexdigest()[:16]
 
     @classmethod
@@ -78,6 +81,22 @@ class Sealer:
             return cls(bytes.fromhex(line))
         except ValueError as cause:
             raise ConfigurationError(f"audit seal key {path} is malformed: expected 64 hex digits") from cause
+
+    def key_for(self, purpose: str) -> bytes:
+        """Return the 32-byte key of another purpose under the same master key (HKDF, RFC 5869)."""
+        return _derived(self._master, purpose)
+
+    def key_beside(self, record_id: str, wrapped_key: bytes, purpose: str) -> bytes:
+        """Return a 32-byte key made from a record's own: it can't be made any more once that is erased.
+
+        Raises:
+            SealBroken: wrong master key, or altered bytes.
+        """
+        try:
+            key = self._wrap.decrypt(wrapped_key[:_NONCE], wrapped_key[_NONCE:], record_id.encode())
+        except (InvalidTag, ValueError) as cause:
+            raise SealBroken("the record's key does not open with this master key") from cause
+        return _derived(key, purpose)
 
     def seal(self, record_id: str, record_type: str, fields: Mapping[str, str]) -> SealedPart:
         """Encrypt `fields` for one record; about 20 µs."""
@@ -118,6 +137,10 @@ class Sealer:
 def commit(salt: bytes, fields: Mapping[str, str]) -> str:
     """Return the commitment to `fields` under `salt`, as hex."""
     return hmac.digest(salt, _encode(dict(fields)).encode(), "sha256").hex()
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return HKDF(SHA256(), _KEY, salt=None, info=b"imagegate " + purpose.encode()).derive(key)
 
 
 def _aad(record_id: str, record_type: str) -> bytes:

@@ -17,6 +17,7 @@ EXIT_CODES: Final = {
     "consistency": 28,
     "heads file": 29,
     "request closed": 30,
+    "reviews": 31,
 }
 """Every check, in the order in which a failed one decides the exit code."""
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from gateway.audit.checkpoint import Head, Verifier
 from gateway.audit.heads import HeadsRead, open_with_any, read_heads
 from gateway.audit.record_checks import OpenRequests, RecordChecks
+from gateway.audit.review_checks import ReviewChecks
 from gateway.audit.schema import connect_reader, meta
 from gateway.audit.sealing import Sealer
 from gateway.audit.tree import Frontier
@@ -76,6 +77,7 @@ class _Walk:
         self._roots: dict[int, bytes] = {}
         self._wanted: set[int] = set()
         self._requests = OpenRequests()
+        self._reviews = ReviewChecks()
         self._checks = RecordChecks(findings, sealer)
         self._tree = Frontier()
         self._gaps = 0
@@ -110,12 +112,15 @@ class _Walk:
             if public is not None:
                 self._gaps += public.get("type") == "gap"
                 self._requests.see(public)
+                self._reviews.see(index, public)
             self._keep_root()
         if meta(connection, "clean") == "1" and self._tree.size > max(
             (h.size for h in self._inside), default=0
         ):
             self._findings.add("root", "the log was closed in order, yet records follow its last head")
         self._checks.finish(connection.execute("SELECT kind, value, idx FROM marks"))
+        for fault in self._reviews.faults(lambda ids: _named(connection, ids)):
+            self._findings.add("reviews", fault)
 
     def _keep_root(self) -> None:
         if self._tree.size in self._wanted:
@@ -188,6 +193,12 @@ class _Walk:
 
 def _rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     yield from connection.execute(_ROWS)
+
+
+def _named(connection: sqlite3.Connection, ids: Sequence[str]) -> list[tuple[str, int, str, str]]:
+    marks = ",".join("?" * len(ids))
+    sql = f"SELECT id, idx, type, tenant FROM records WHERE id IN ({marks})"  # noqa: S608 - placeholders only
+    return connection.execute(sql, ids).fetchall()
 
 
 def _lenient_text(stored: bytes) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality, Signal
+from gateway.audit.record import new_id
 from gateway.core.concurrency import all_or_none
 from gateway.core.errors import RequestInvalid, StageTimeout
 from gateway.core.moderation_types import Moderation, ModerationInput
@@ -18,6 +19,7 @@ from gateway.core.policies_in_force import PoliciesInForce
 from gateway.core.ports import AuditLog
 from gateway.core.requests import Caller
 from gateway.imaging.decode import ImageRefused, decode
+from gateway.pipeline.for_review import review_fields
 from gateway.pipeline.image_stage import coverage_of
 from gateway.pipeline.judge import Judge, require_measured
 from gateway.pipeline.trail import Observer, Trail
@@ -83,7 +85,9 @@ class Moderator:
         decisions = [decision for answer in answers for _, decision in answer.decisions]
         trail.coverage = coverage_of([d for d in decisions if d.stage is Stage.IMAGE], policy)
         action = max((d.action for d in decisions), default=Action.BLOCK)
-        trail.close("moderated", action=action.word)
+        closing_id = new_id()
+        more = review_fields(policy, trail.decisions, closing_id)
+        trail.close("moderated", action=action.word, closing_id=closing_id, more=more)
         await trail.durable()
         return tuple(answers)
 

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
+from gateway.audit.record import new_id
 from gateway.core.errors import StageTimeout
 from gateway.core.outcomes import Blocked, Held, Keep, Outcome, StreamEvent
 from gateway.core.policies_in_force import PoliciesInForce
@@ -22,6 +23,7 @@ from gateway.core.ports import AuditLog, ImageGenerator
 from gateway.core.requests import ImageRequest
 from gateway.pipeline.delivery import prepare
 from gateway.pipeline.drawing import Drawing
+from gateway.pipeline.for_review import review_fields
 from gateway.pipeline.image_stage import ImageStage
 from gateway.pipeline.input_stage import InputStage
 from gateway.pipeline.judge import Judge
@@ -30,6 +32,7 @@ from gateway.pipeline.rewrite_stage import RewriteStage, Settled
 from gateway.pipeline.trail import Observer, Trail
 from policies.decision import Action
 from policies.locks import carried_from
+from policies.policy import Policy
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
 
@@ -89,7 +92,7 @@ class Pipeline:
         # 2. Rewrite what the policy calls rewritable, and judge every rewrite by the same policy.
         settled = await self._rewriting.run(request, given.decision, policy, trail)
         if settled.action is not Action.ALLOW:
-            return await self._withhold(settled, given.reason, trail)
+            return await self._withhold(settled, given.reason, policy, trail)
         prompt = settled.prompt
 
         # 3. Draw; a listener gets progress and previews that were judged.
@@ -107,11 +110,18 @@ class Pipeline:
         if keep is not None:
             await keep(ready.images)
         outcome = ready.outcome(settled.decision, settled.trace, given.picture)
-        trail.close(type(outcome).__name__.lower(), action=ready.action.word, out=ready.out)
+        closing_id = new_id()
+        trail.close(
+            type(outcome).__name__.lower(),
+            action=ready.action.word,
+            out=ready.out,
+            closing_id=closing_id,
+            more=review_fields(policy, trail.decisions, closing_id),
+        )
         await trail.durable()
         return outcome
 
-    async def _withhold(self, settled: Settled, reason: str | None, trail: Trail) -> Outcome:
+    async def _withhold(self, settled: Settled, reason: str | None, policy: Policy, trail: Trail) -> Outcome:
         decision, public = settled.decision, settled.reason or reason or settled.decision.public_reason
         outcome: Outcome
         action = Action.HOLD if settled.action is Action.HOLD else Action.BLOCK
@@ -119,6 +129,13 @@ class Pipeline:
             outcome = Held(decision.stage, decision, public)
         else:
             outcome = Blocked(decision.stage, decision, public)
-        trail.close(type(outcome).__name__.lower(), action=action.word, fault=settled.fault)
+        closing_id = new_id()
+        trail.close(
+            type(outcome).__name__.lower(),
+            action=action.word,
+            fault=settled.fault,
+            closing_id=closing_id,
+            more=review_fields(policy, trail.decisions, closing_id),
+        )
         await trail.durable()
         return outcome

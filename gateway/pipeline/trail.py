@@ -107,7 +107,14 @@ class Trail:
         self._ids: list[str] = []
         self._pending: list[Future[Receipt]] = []
         self._closed = False
+        self.decisions: list[Decision] = []
+        """Every decision so far but those on previews, in order."""
         self.coverage = Coverage()
+
+    @property
+    def first_record(self) -> str:
+        """Id of the record that seals who asked; there is one once anything was decided."""
+        return self._ids[0]
 
     @property
     def elapsed_s(self) -> float:
@@ -147,6 +154,8 @@ class Trail:
         if place is not None:
             public["image"] = {"attempt": place.attempt, "index": place.index, "preview": place.preview}
         self._append(decision.id, decision.stage.value, public, None if text is None else {"prompt": text})
+        if place is None or not place.preview:
+            self.decisions.append(decision)
         self._observer.decision(decision, latency_us)
 
     def rewrite(self, attempt: RewriteAttempt) -> None:
@@ -192,10 +201,12 @@ class Trail:
         out: Sequence[DeliveredBytes] = (),
         error: Mapping[str, Json] | None = None,
         fault: str | None = None,
+        closing_id: str | None = None,
+        more: Mapping[str, Json] | None = None,
     ) -> str:
         """Record the outcome, once; it names every record before it. Returns the closing record's id.
 
-        `fault` says why no rewrite could be used.
+        `fault` says why no rewrite could be used; `more` is what reviewing adds (`for_review`).
         """
         latency_us = (time.monotonic_ns() - self._started_ns) // 1000
         public: dict[str, Json] = {
@@ -215,7 +226,9 @@ class Trail:
             public["error"] = error
         if fault is not None:
             public["rewrite"] = {"fault": str(fault)}
-        closing_id = new_id()
+        if more is not None:
+            public |= more
+        closing_id = closing_id or new_id()
         self._append(closing_id, "outcome", public, None)
         self._closed = True
         self._observer.outcome(self._surface, outcome, latency_us, self.coverage)

@@ -37,7 +37,8 @@ CREATE TABLE request_marks(
 ) WITHOUT ROWID;
 CREATE INDEX request_marks_idx ON request_marks(idx);
 
--- A request that people look at. `rank` orders the grounds, held first; `deadline_us` is a hold's.
+-- A request that people look at. `rank` orders the grounds, held first; `deadline_us` is a hold's; acts up to
+-- `since_idx` in the log answered an earlier question.
 CREATE TABLE cases(
   id TEXT PRIMARY KEY,
   idx INTEGER NOT NULL UNIQUE,
@@ -51,7 +52,9 @@ CREATE TABLE cases(
   deadline_us INTEGER,
   wants_second INTEGER NOT NULL,
   decided_us INTEGER,
-  outcome TEXT
+  outcome TEXT,
+  since_idx INTEGER NOT NULL DEFAULT 0,
+  settled TEXT
 );
 CREATE INDEX cases_queue ON cases(state, rank, priority DESC, opened_us);
 CREATE INDEX cases_named_queue ON cases(queue, state, rank, priority DESC, opened_us);

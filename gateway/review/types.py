@@ -174,11 +174,11 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PastAct:
-    """One act on a case. `reviewer` is None where it is hidden from a second reviewer, who must be blind."""
+    """One act on a case. `reviewer` is a key's id; `effective_us` is when its effect leaves."""
 
     id: str
     act: Act
-    reviewer: str | None
+    reviewer: str
     role: str
     time_us: int
     effective_us: int

@@ -38,6 +38,7 @@ from gateway.pipeline.moderation import Moderator
 from gateway.pipeline.record_fields import model_fields
 from gateway.pipeline.rewrite_stage import RewriteStage
 from gateway.pipeline.run import Pipeline
+from gateway.review.desk import ReviewDesk
 from gateway.service.settings import Settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import ReloadReport
@@ -115,6 +116,7 @@ class Parts:
     log: ReadableLog
     reader: RecordReader
     metrics: GatewayMetrics
+    desk: ReviewDesk
 
 
 async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> None:
@@ -160,6 +162,11 @@ class Gateway:
         return self._parts.metrics
 
     @property
+    def desk(self) -> ReviewDesk:
+        """What reviewers see and do."""
+        return self._parts.desk
+
+    @property
     def policies(self) -> PoliciesInForce:
         """The compiled policies."""
         return self._parts.policies
@@ -196,6 +203,7 @@ class Gateway:
             return_exceptions=True,
         )
         parts.reader.close()
+        await asyncio.to_thread(parts.desk.close)
         await asyncio.to_thread(parts.log.close)
 
     async def generate(
@@ -248,6 +256,7 @@ class Gateway:
         parts = self._parts
         states = {"models": OK if self._started and not self._closed else "not started or stopping"}
         states["audit"] = OK if parts.log.ready else "the log takes no records"
+        states["review"] = parts.desk.store.readiness
         for name, classifier in parts.classifiers.items():
             states[f"classifier {name}"] = OK if classifier.alive else "its worker has died"
         return states

@@ -102,6 +102,26 @@ class AuditSection(BaseModel):
     queue_limit: int = Field(4096, ge=1, description="Records waiting to be written; beyond it 503.")
 
 
+class ReviewSection(BaseModel):
+    """Reviewing: where it lies, how much is kept, how a reviewer works."""
+
+    model_config = _STRICT
+    file: Path | None = Field(None, description="Review database; default `review.sqlite` beside the log.")
+    max_kept_bytes: int = Field(
+        2_000_000_000,
+        ge=0,
+        description="Most that is kept for reviewers; the oldest goes first, never what a hold needs.",
+    )
+    lock_minutes: float = Field(10.0, gt=0, description="How long an opened case is its reviewer's.")
+    undo_s: float = Field(10.0, ge=0, description="How long an act can be undone; then its effect leaves.")
+    minors_legal_reason: str | None = Field(
+        None,
+        min_length=20,
+        description="Why pictures that a lock on minors caught may be kept and labelled, in writing; "
+        "without it none is.",
+    )
+
+
 def _embedded_classifiers() -> dict[str, ComponentSettings]:
     texts = ("wordlist", "prompt-safety", "minor-cues", "language")
     pictures = ("opennsfw", "nsfw-inception", "picture-concepts")
@@ -121,6 +141,7 @@ class SettingsForm(BaseModel):
     server: ServerSettings = Field(default_factory=ServerSettings)
     policies: PolicySettings = Field(default_factory=PolicySettings)
     audit: AuditSection = Field(default_factory=AuditSection)
+    review: ReviewSection = Field(default_factory=ReviewSection)
     classifiers: dict[str, ComponentSettings] = Field(
         default_factory=_embedded_classifiers, description="Classifiers by name: `type` and `options` each."
     )

@@ -30,6 +30,7 @@ from gateway.pipeline.trail import SilentObserver
 from gateway.service.gateway import Gateway, Parts
 from gateway.service.moderator_alone import ModeratorAlone
 from gateway.service.records import Records
+from gateway.service.reviewing import build_desk
 from gateway.service.settings import ComponentSettings, Settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import PolicyBook
@@ -114,6 +115,7 @@ def assemble(
             log=log,
             reader=Records(AuditReader(audit.database, sealer), log),
             metrics=metrics,
+            desk=build_desk(settings.review, audit, sealer=sealer, log=log, policies=policies),
         )
     )
 

@@ -77,6 +77,7 @@ def test_every_check_has_a_kept_text() -> None:
         "uncovered_category": "measures",
         "illegal_action": "makes no sense at",
         "rewrite_section": "while the mode of rewrite is off",
+        "review_section": "catches is never kept",
         "unreasoned_shadow": "lacks reason and date",
         "unreasoned_fail_open": "may fail open and lacks",
         "locked_rule": "is locked",

@@ -21,6 +21,7 @@ from classifiers.signals import Modality, Signal, Span
 from gateway.api.app import create_app
 from gateway.audit.log import SqliteAuditLog
 from gateway.audit.reader import AuditReader
+from gateway.audit.sealing import Sealer
 from gateway.audit.settings import AuditSettings
 from gateway.core.policies_in_force import PoliciesInForce
 from gateway.core.ports import (
@@ -41,6 +42,7 @@ from gateway.pipeline.run import Pipeline
 from gateway.rewriting.cut import from_options as cutter_from_options
 from gateway.service.gateway import Gateway, Parts
 from gateway.service.records import Records
+from gateway.service.reviewing import build_desk
 from gateway.service.settings import Settings, load_settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import PolicyBook
@@ -290,7 +292,9 @@ async def scripted_gateway(
         observer=metrics,
     )
     moderator = Moderator(judge=judge, policies=chosen, cards=cards, log=used_log, observer=metrics)
-    reader = AuditReader(audit.database)
+    sealer = Sealer.from_file(audit.sealing_key, may_create=False)
+    reader = AuditReader(audit.database, sealer)
+    desk = build_desk(settings.review, audit, sealer=sealer, log=used_log, policies=book)
     gateway = Gateway(
         Parts(
             settings=settings,
@@ -305,6 +309,7 @@ async def scripted_gateway(
             log=used_log,
             reader=Records(AuditReader(audit.database), used_log),
             metrics=metrics,
+            desk=desk,
         )
     )
     app = create_app(gateway, metrics=metrics)
@@ -316,6 +321,7 @@ async def scripted_gateway(
         for batcher in batchers.values():
             batcher.close(timeout_s=0.2)
         reader.close()
+        desk.close()
         await asyncio.to_thread(real_log.close)
 
 

@@ -14,9 +14,9 @@ from gateway.review.store import ReviewStore
 
 
 def form_of(connection: sqlite3.Connection) -> dict[str, str]:
-    """Every table and index with its SQL, white space and comments aside."""
+    """Every table and index with its SQL; white space, comments and where a column's comma stands aside."""
     rows = connection.execute("SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-    return {name: " ".join(re.sub(r"--.*", "", sql).split()) for name, sql in rows}
+    return {name: re.sub(r"--.*|\s", "", sql) for name, sql in rows}
 
 
 def test_a_new_file_is_what_the_migrations_make(tmp_path: Path) -> None:
