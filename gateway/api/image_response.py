@@ -23,6 +23,7 @@ from gateway.core.outcomes import (
     Delivered,
     DeliveredImage,
     Held,
+    Hold,
     Partial,
     RewriteTrace,
     WithheldImage,
@@ -32,6 +33,7 @@ from gateway.core.requests import ImageRequest
 from policies.decision import Action, Decision, Stage
 
 Checkpoint = tuple[int, str]
+HELD_PATH: Final = "/v1/images/held/"
 _CHARS_PER_TOKEN: Final = 4
 _PATCH: Final = 16
 _USER_ERROR: Final = "image_generation_user_error"
@@ -39,9 +41,16 @@ _PUBLIC_DEFAULT: Final = "The request goes against this service's policy."
 
 
 def delivered_pieces(
-    request: ImageRequest, outcome: Delivered | Partial, *, urls: Sequence[str] | None = None
+    request: ImageRequest,
+    outcome: Delivered | Partial,
+    *,
+    urls: Sequence[str] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> list[Piece]:
-    """The body of a 200; `urls` replaces the base64, one per picture in the outcome's order."""
+    """The body of a 200; `urls` replaces the base64, one per picture in the outcome's order.
+
+    `more` stands at the top, beside what a generation's answer has.
+    """
     images = outcome.images
     head = {
         "created": int(time.time()),
@@ -51,6 +60,7 @@ def delivered_pieces(
         "size": f"{images[0].width}x{images[0].height}" if images else None,
         "usage": usage(request, images),
         "moderation": moderation_summary(request, outcome),
+        **(more or {}),
     }
     pieces: list[Piece] = [orjson.dumps(head)[:-1] + b',"data":[']
     for place, image in enumerate(images):
@@ -108,6 +118,7 @@ def refusal(outcome: Blocked | Held) -> dict[str, object]:
             "degraded": decision.degraded,
             "images": _images(outcome.coverage),
             "withheld": [_withheld(image) for image in withheld],
+            **_held(outcome.hold),
         },
     }
 
@@ -128,6 +139,7 @@ def moderation_summary(request: ImageRequest, outcome: Delivered | Partial) -> d
         "images": _images(outcome.coverage),
         "rewrite": _rewrite(outcome.rewrite),
         "withheld": [_withheld(image) for image in withheld],
+        **_held(outcome.hold if isinstance(outcome, Partial) else None),
     }
 
 
@@ -225,6 +237,14 @@ def _rewrite(trace: RewriteTrace | None) -> Mapping[str, object] | None:
             "sha256": trace.model.sha256,
         },
     }
+
+
+def _held(hold: Hold | None) -> dict[str, object]:
+    """Where to ask for what is held, and until when it waits."""
+    if hold is None:
+        return {}
+    address = f"{HELD_PATH}{hold.ticket}"
+    return {"held": {"ticket": hold.ticket, "url": address, "deadline": hold.deadline_us // 1_000_000}}
 
 
 def _withheld(image: WithheldImage) -> dict[str, object]:

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 from gateway.api.schemas import (
     ErrorBody,
     Health,
+    HeldRefused,
+    HeldReleased,
+    HeldWaiting,
     ImagesResponse,
     LogHead,
     Model,
@@ -86,6 +89,11 @@ FILE: Final[Responses] = {
         "content": {f"image/{form}": _PICTURE for form in ("png", "jpeg", "webp")},
     },
     **errors(404, 500),
+}
+HELD: Final[Responses] = {
+    200: {"model": HeldReleased | HeldRefused, "description": "It ended: see `status`."},
+    202: {"model": HeldWaiting, "description": "A person has yet to look at it."},
+    **errors(404, *_ACCESS, 503),
 }
 MODERATION: Final[Responses] = {
     200: {"model": ModerationsResponse, "description": "Judgements.", "headers": _headers(*_HEADERS)},

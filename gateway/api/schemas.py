@@ -72,6 +72,14 @@ class Rewrite(BaseModel):
     model: RewriteModel
 
 
+class HeldTicket(BaseModel):
+    """Where to ask for what is held; `deadline` (Unix seconds) is when it is refused at last."""
+
+    ticket: str
+    url: str
+    deadline: int
+
+
 class ModerationSummary(BaseModel):
     """What was decided over a whole request; `decisions` names those that let it through
     or withheld a picture; a prompt's judgement before its rewrite is in the log under the same request."""
@@ -87,6 +95,7 @@ class ModerationSummary(BaseModel):
     images: Inspected
     rewrite: Rewrite | None
     withheld: list[Withheld]
+    held: HeldTicket | None = None
 
 
 class ImageModeration(BaseModel):
@@ -160,6 +169,7 @@ class Refusal(BaseModel):
     degraded: bool
     images: Inspected
     withheld: list[Withheld]
+    held: HeldTicket | None = None
 
 
 class ErrorObject(BaseModel):
@@ -177,6 +187,30 @@ class ErrorBody(BaseModel):
     """Every error has this shape."""
 
     error: ErrorObject
+
+
+class HeldWaiting(BaseModel):
+    """A held request that waits for a person, at most until `deadline` (Unix seconds)."""
+
+    status: Literal["waiting"]
+    ticket: str
+    deadline: int
+
+
+class HeldRefused(BaseModel):
+    """A held request that was not released; `reason` is public, `settled` Unix seconds."""
+
+    status: Literal["refused"]
+    ticket: str
+    reason: str
+    settled: int
+
+
+class HeldReleased(ImagesResponse):
+    """A held request that was released, in a generation's shape."""
+
+    status: Literal["released"]
+    ticket: str
 
 
 _BY_CATEGORY = "The thirteen categories of OpenAI's moderation endpoint, always all of them."

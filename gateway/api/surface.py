@@ -17,6 +17,7 @@ from gateway.core.outcomes import Keep, Outcome, StreamEvent
 from gateway.core.ports import GeneratorCard, Json
 from gateway.core.requests import Caller, ImageRequest
 from gateway.review.desk import ReviewDesk
+from gateway.review.holding import HeldState
 
 Emit: TypeAlias = Callable[[StreamEvent], Awaitable[None]]
 """Takes progress and judged previews while a request runs."""
@@ -219,6 +220,10 @@ class GatewayService(Protocol):
 
         `keep` stores what may leave before the record says that it left.
         """
+        ...
+
+    async def held(self, ticket: str, caller: Caller) -> HeldState:
+        """Where a held request stands. Raises NotFound for another tenant's ticket."""
         ...
 
     async def moderate(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import audit, generate, keys, models, moderate, policy, serve, settings
+from gateway.cli import audit, generate, keys, models, moderate, policy, review, serve, settings
 from gateway.cli import eval as evaluation
 from gateway.cli.boundary import Commands
 
@@ -32,6 +32,7 @@ app.command()(moderate.moderate)
 app.add_typer(policy.app, name="policy")
 app.add_typer(settings.app, name="settings")
 app.add_typer(audit.app, name="audit")
+app.add_typer(review.app, name="review")
 app.add_typer(models.app, name="models")
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(keys.app, name="keys")

@@ -41,22 +41,32 @@ pictures lie may be given to nobody before the outcome is there.
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A held request: the ticket that its client asks by, and when it is refused at last (µs UTC)."""
+
+    ticket: str
+    deadline_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class WithheldImage:
     """One picture that may not leave, named by its place and its last decision.
 
     `regenerations` counts how often it was regenerated; `reason` is public, and None where the decision's own
-    serves.
+    serves. `blocked` is set on one that was to be held and can't be.
     """
 
     index: int
     decision: Decision
     regenerations: int = 0
     reason: str | None = None
+    blocked: bool = False
 
     @property
     def action(self) -> Action:
-        """What was done: a picture that was to be regenerated, and can't be any more, is blocked."""
-        return Action.BLOCK if self.decision.action is Action.REGENERATE else self.decision.action
+        """What was done: a picture that was to be regenerated or held, and can't be, is blocked."""
+        again = self.decision.action is Action.REGENERATE
+        return Action.BLOCK if again or self.blocked else self.decision.action
 
     @property
     def public_reason(self) -> str:
@@ -126,11 +136,15 @@ class Partial:
     rewrite: RewriteTrace | None
     coverage: Coverage
     input_decision: Decision | None = None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Nothing leaves, by a decision. `reason` is public; `stage` says where it fell."""
+    """Nothing leaves, by a decision. `reason` is public; `stage` says where it fell.
+
+    `hold` is set when some of several pictures are held, though the others are blocked.
+    """
 
     stage: Stage
     decision: Decision
@@ -138,16 +152,18 @@ class Blocked:
     code: str = "moderation_blocked"
     withheld: tuple[WithheldImage, ...] = ()
     coverage: Coverage = Coverage()
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Nothing leaves until a reviewer says so."""
+    """Nothing leaves until a reviewer says so; `hold` names the ticket."""
 
     stage: Stage
     decision: Decision
     reason: str
     coverage: Coverage = Coverage()
+    hold: Hold | None = None
 
 
 Outcome: TypeAlias = Delivered | Partial | Blocked | Held

@@ -20,6 +20,7 @@ from gateway.core.outcomes import (
     Delivered,
     DeliveredImage,
     Held,
+    Hold,
     Outcome,
     Partial,
     RewriteTrace,
@@ -45,6 +46,7 @@ class Ready:
     images: tuple[DeliveredImage, ...]
     withheld: tuple[WithheldImage, ...]
     coverage: Coverage
+    hold: Hold | None = None
 
     @property
     def action(self) -> Action:
@@ -76,12 +78,17 @@ class Ready:
         if not self.withheld:
             return Delivered(self.images, prompt, rewrite, self.coverage, source)
         if self.images:
-            return Partial(self.images, self.withheld, prompt, rewrite, self.coverage, source)
+            return Partial(self.images, self.withheld, prompt, rewrite, self.coverage, source, self.hold)
         worst = max(self.withheld, key=lambda withheld: withheld.action)
         if worst.action is Action.HOLD:
-            return Held(Stage.IMAGE, worst.decision, worst.public_reason, self.coverage)
+            return Held(Stage.IMAGE, worst.decision, worst.public_reason, self.coverage, self.hold)
         return Blocked(
-            Stage.IMAGE, worst.decision, worst.public_reason, withheld=self.withheld, coverage=self.coverage
+            Stage.IMAGE,
+            worst.decision,
+            worst.public_reason,
+            withheld=self.withheld,
+            coverage=self.coverage,
+            hold=self.hold,
         )
 
 
@@ -95,6 +102,29 @@ async def prepare(request: ImageRequest, judged: Sequence[JudgedPicture], covera
     images = tuple(d for d in done if isinstance(d, DeliveredImage))
     withheld = tuple(d for d in done if isinstance(d, WithheldImage))
     return Ready(images, withheld, coverage)
+
+
+async def released_later(
+    request: ImageRequest, places: Sequence[JudgedPicture]
+) -> tuple[DeliveredImage, ...]:
+    """Encode held pictures as they will be delivered if a person releases them; unchanged, and once."""
+    return tuple(await all_or_none([_encoded(request, place) for place in places]))
+
+
+async def _encoded(request: ImageRequest, place: JudgedPicture) -> DeliveredImage:
+    assert place.pixels is not None
+    content, likeness = await shared_workers().run(functools.partial(_finished, place.pixels, request))
+    return DeliveredImage(
+        place.index,
+        content,
+        request.output_format,
+        request.width,
+        request.height,
+        place.seed,
+        place.decision,
+        place.attempts,
+        likeness,
+    )
 
 
 async def _one(request: ImageRequest, place: JudgedPicture) -> DeliveredImage | WithheldImage:

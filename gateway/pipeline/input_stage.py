@@ -33,6 +33,11 @@ class Given:
     picture: Decision | None = None
     reason: str | None = None
 
+    @property
+    def may_be_released(self) -> bool:
+        """Whether a person's word lets the prompt through: it was judged, and no rule blocks it."""
+        return self.decision.stage is Stage.PROMPT and self.decision.action is not Action.BLOCK
+
 
 class InputStage:
     """The first step of the pipeline."""
@@ -40,8 +45,12 @@ class InputStage:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
 
-    async def run(self, request: ImageRequest, policy: Policy, trail: Trail) -> Given:
+    async def run(
+        self, request: ImageRequest, policy: Policy, trail: Trail, *, released: bool = False
+    ) -> Given:
         """Return what was decided; a picture that offends ends it before its prompt is read.
+
+        With `released` a person has let a held picture through: a block stays one.
 
         Raises:
             ClassifierUnavailable, StageTimeout: it could not be judged.
@@ -54,7 +63,8 @@ class InputStage:
                     request.source.pixels, policy=policy, trail=trail, index=0, stage=Stage.INPUT_IMAGE
                 )
             )
-            if picture.action is not Action.ALLOW:
+            passed = released and picture.action is Action.HOLD
+            if picture.action is not Action.ALLOW and not passed:
                 own = picture.action in (Action.HOLD, Action.BLOCK)
                 return Given(picture, picture, None if own else _OFFENDS)
         carried = () if picture is None else carried_from(picture.findings)

@@ -83,15 +83,17 @@ def derive(index: int, closing: Public, members: Sequence[Public]) -> Derived | 
 def _case(
     closing: Public, judged: Sequence[Public], action: str, *, degraded: bool, minors: bool
 ) -> DerivedCase | None:
-    told, hold = closing.get("review") or {}, closing.get("hold")
-    ground = _ground(judged, action, held=bool(hold), degraded=degraded, sampled=bool(told.get("sampled")))
+    told, hold = closing.get("review") or {}, closing.get("hold") or {}
+    ground = _ground(
+        judged, action, held="deadline_us" in hold, degraded=degraded, sampled=bool(told.get("sampled"))
+    )
     if ground is None:
         return None
     return DerivedCase(
         queue=MINORS_QUEUE if minors else str(told.get("queue") or GENERAL_QUEUE),
         ground=ground,
         priority=int(told.get("priority") or 0),
-        deadline_us=hold["deadline_us"] if hold else None,
+        deadline_us=hold.get("deadline_us"),
         wants_second=bool(told.get("second")) and not minors,
     )
 

@@ -46,6 +46,7 @@ from gateway.review.types import (
     QueuePage,
     QueueQuery,
     Reviewer,
+    TicketState,
 )
 
 _DURABLE_WITHIN_S: Final = 10.0
@@ -247,6 +248,7 @@ class ReviewDesk:
             row = await self._visible(who, case_id)
             acts = await self.store.read(lambda c: queries.acts_on(c, case_id))
             check_form(asked)
+            await self._require_waiting(case_id, asked)
             check_rights(row, acts, who, asked, labels_minors=self._labels_minors)
             if asked.act in self._reason_needed(row) and not asked.reason:
                 raise RequestInvalid(f"reason: the policy asks for one with {asked.act}.", param="reason")
@@ -307,6 +309,13 @@ class ReviewDesk:
     async def _visible(self, who: Reviewer, case_id: str) -> CaseRow:
         now = self._clock_us()
         return await self.store.read(lambda c: queries.one(c, who, case_id, now))
+
+    async def _require_waiting(self, case_id: str, asked: ActRequest) -> None:
+        """Refuse to release or refuse what is being ended already, by its deadline or by another act."""
+        if asked.act in (Act.RELEASE, Act.REFUSE):
+            ticket = await self.store.read(lambda c: queries.ticket_of(c, case_id))
+            if ticket is not None and ticket.state not in (TicketState.KEPT, TicketState.WAITING):
+                raise Conflict("Only a held request that still waits can be released or refused.")
 
     async def _blind(self, row: CaseRow, who: Reviewer) -> bool:
         acts = await self.store.read(lambda c: queries.acts_on(c, row.id))

@@ -120,7 +120,8 @@ class Follower:
         members = self._members(closing, known)
         ticket = closing.get("ticket")
         if ticket is not None:
-            return [_continued(index, str(ticket), closing)]
+            stages = [str(record["stage"]) for record in members if record.get("action") == "hold"]
+            return [_continued(index, str(ticket), closing, stages[-1] if stages else "prompt")]
         derived = derive(index, closing, members)
         if derived is None:
             return []
@@ -204,7 +205,7 @@ def _insert_request(
 def _insert_ticket(connection: sqlite3.Connection, closing: Public, stage: str, first_record: str) -> None:
     """It is there since the request was kept; a rebuild after a loss makes it again, with nothing kept."""
     connection.execute(
-        "INSERT INTO tickets VALUES (?, ?, ?, ?, ?, ?, ?, 'refuse', NULL, NULL, NULL, NULL) "
+        "INSERT INTO tickets VALUES (?, ?, ?, ?, ?, ?, ?, 'refuse', NULL, NULL, NULL, NULL, 0) "
         "ON CONFLICT(id) DO UPDATE SET state = CASE state WHEN ? THEN excluded.state ELSE state END",
         (
             closing["id"],
@@ -263,17 +264,21 @@ def acts_that_count(connection: sqlite3.Connection, case_id: str, since_idx: int
     ]
 
 
-def _continued(index: int, ticket: str, closing: Public) -> Apply:
+def _continued(index: int, ticket: str, closing: Public, stage: str) -> Apply:
     """A released request went on: held again, its case is open again; else only what was drawn is added."""
 
     def change(connection: sqlite3.Connection) -> None:
         hold = closing.get("hold")
-        if hold is None:
+        if hold is None or "deadline_us" not in hold:
             return
         connection.execute(
             "UPDATE cases SET state = ?, since_idx = ?, deadline_us = ?, outcome = NULL, decided_us = NULL "
             "WHERE id = ?",
             (CaseState.OPEN.value, index, hold["deadline_us"], ticket),
+        )
+        connection.execute(
+            "UPDATE tickets SET state = ?, stage = ?, deadline_us = ? WHERE id = ?",
+            (TicketState.WAITING.value, stage, hold["deadline_us"], ticket),
         )
 
     return change
@@ -290,7 +295,7 @@ def _settled(public: Public) -> Apply:
         )
         connection.execute(
             "UPDATE tickets SET state = ?1, settled_us = ?2, settled_by = ?3, reason = coalesce(reason, ?4) "
-            "WHERE id = ?5",
+            "WHERE id = ?5 AND settled_us IS NULL",
             (public["settled"], public["time_us"], public.get("by"), public.get("fault"), public["case"]),
         )
 

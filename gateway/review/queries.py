@@ -165,6 +165,7 @@ def ticket_of(connection: sqlite3.Connection, ticket: str) -> TicketView | None:
         return None
     return TicketView(
         id=row["id"],
+        tenant=row["tenant"],
         state=TicketState(row["state"]),
         stage=row["stage"],
         deadline_us=row["deadline_us"],

@@ -112,7 +112,8 @@ CREATE TABLE tickets(
   settled_us INTEGER,
   settled_by TEXT,
   reason TEXT,
-  expires_us INTEGER
+  expires_us INTEGER,
+  told INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX tickets_state ON tickets(state, deadline_us);
 

@@ -205,6 +205,7 @@ class TicketView:
     """Where a held request stands: `reason` is public, `deadline_us` counts while it waits."""
 
     id: str
+    tenant: str
     state: TicketState
     stage: str
     deadline_us: int

@@ -38,11 +38,15 @@ from gateway.pipeline.moderation import Moderator
 from gateway.pipeline.record_fields import model_fields
 from gateway.pipeline.rewrite_stage import RewriteStage
 from gateway.pipeline.run import Pipeline
+from gateway.pipeline.withholding import Released
+from gateway.review.clerk import Clerk
 from gateway.review.desk import ReviewDesk
+from gateway.review.holding import HeldState, held_state
+from gateway.service.reviewing import Reviewing
 from gateway.service.settings import Settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import ReloadReport
-from policies.decision import PolicyRef
+from policies.decision import PolicyRef, Stage
 
 OK = "ok"
 _CLOSE_WITHIN_S: Final = 40.0
@@ -116,7 +120,7 @@ class Parts:
     log: ReadableLog
     reader: RecordReader
     metrics: GatewayMetrics
-    desk: ReviewDesk
+    reviewing: Reviewing
 
 
 async def start_classifiers(classifiers: Mapping[str, RunningClassifier]) -> None:
@@ -148,6 +152,8 @@ class Gateway:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._clerk: Clerk = parts.reviewing.clerk(self._redraw)
+        self._clerking: asyncio.Task[None] | None = None
         self._started = False
         self._closed = False
 
@@ -164,7 +170,7 @@ class Gateway:
     @property
     def desk(self) -> ReviewDesk:
         """What reviewers see and do."""
-        return self._parts.desk
+        return self._parts.reviewing.desk
 
     @property
     def policies(self) -> PoliciesInForce:
@@ -188,6 +194,7 @@ class Gateway:
         await parts.rewriting.start()
         self._record_configuration()
         parts.policies.when_closed(self._record_closed)
+        self._clerking = asyncio.create_task(self._clerk.run())
         self._started = True
 
     async def close(self) -> None:
@@ -196,6 +203,7 @@ class Gateway:
             return
         self._closed = True
         parts = self._parts
+        await self._clerk_stopped()
         await asyncio.gather(
             *(_stopped(generator.close) for generator in parts.generators.values()),
             *(asyncio.to_thread(classifier.close) for classifier in parts.classifiers.values()),
@@ -203,7 +211,7 @@ class Gateway:
             return_exceptions=True,
         )
         parts.reader.close()
-        await asyncio.to_thread(parts.desk.close)
+        await asyncio.to_thread(parts.reviewing.desk.close)
         await asyncio.to_thread(parts.log.close)
 
     async def generate(
@@ -211,6 +219,20 @@ class Gateway:
     ) -> Outcome:
         """Run the whole path; see `Pipeline.run`."""
         return await self._parts.pipeline.run(request, emit, keep)
+
+    async def held(self, ticket: str, caller: Caller) -> HeldState:
+        """Return where a held request of the caller's tenant stands; see `gateway.review.holding`."""
+        return await held_state(self._parts.reviewing.holder, ticket, caller.tenant)
+
+    async def _redraw(self, request: ImageRequest, ticket: str, first_record: str, stage: Stage) -> Outcome:
+        return await self._parts.pipeline.release(request, Released(ticket, first_record, stage))
+
+    async def _clerk_stopped(self) -> None:
+        """Stop the background work of reviewing; what it had begun goes on at the next start."""
+        if self._clerking is not None:
+            self._clerking.cancel()
+            await asyncio.gather(self._clerking, return_exceptions=True)
+        await self._parts.reviewing.post.close()
 
     async def moderate(
         self,
@@ -256,7 +278,7 @@ class Gateway:
         parts = self._parts
         states = {"models": OK if self._started and not self._closed else "not started or stopping"}
         states["audit"] = OK if parts.log.ready else "the log takes no records"
-        states["review"] = parts.desk.store.readiness
+        states["review"] = parts.reviewing.desk.store.readiness
         for name, classifier in parts.classifiers.items():
             states[f"classifier {name}"] = OK if classifier.alive else "its worker has died"
         return states

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -102,6 +102,18 @@ class AuditSection(BaseModel):
     queue_limit: int = Field(4096, ge=1, description="Records waiting to be written; beyond it 503.")
 
 
+class WebhookSettings(BaseModel):
+    """One receiver of events. `secret_file` holds at least 16 bytes; they sign what is sent."""
+
+    model_config = _STRICT
+    url: str = Field(description="Where to send; https.")
+    secret_file: Path = Field(description="File with the secret, readable by its owner alone.")
+    events: tuple[Literal["held", "released", "refused", "appeal"], ...] = Field(
+        ("held", "released", "refused", "appeal"), description="Which events."
+    )
+    tenant: str | None = Field(None, description="One tenant's events alone.")
+
+
 class ReviewSection(BaseModel):
     """Reviewing: where it lies, how much is kept, how a reviewer works."""
 
@@ -119,6 +131,13 @@ class ReviewSection(BaseModel):
         min_length=20,
         description="Why pictures that a lock on minors caught may be kept and labelled, in writing; "
         "without it none is.",
+    )
+    answer_days: int = Field(7, ge=1, le=90, description="How long a released request can be fetched, days.")
+    webhooks: dict[str, WebhookSettings] = Field(
+        default_factory=dict, description="Receivers by name: `url`, `secret_file`, `events`, `tenant` each."
+    )
+    allow_private_webhooks: bool = Field(
+        False, description="Whether webhooks may go to private addresses and without encryption."
     )
 
 

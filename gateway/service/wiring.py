@@ -30,7 +30,7 @@ from gateway.pipeline.trail import SilentObserver
 from gateway.service.gateway import Gateway, Parts
 from gateway.service.moderator_alone import ModeratorAlone
 from gateway.service.records import Records
-from gateway.service.reviewing import build_desk
+from gateway.service.reviewing import build_reviewing
 from gateway.service.settings import ComponentSettings, Settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import PolicyBook
@@ -86,6 +86,7 @@ def assemble(
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     judge = Judge(batchers)
     rewriting = RewriteStage(judge, rewriter, cutter=build_cutter(), gauge=DriftGauge(embedder))
+    reviewing = build_reviewing(settings.review, audit, sealer=sealer, log=log, policies=policies)
     pipeline = Pipeline(
         judge=judge,
         rewriting=rewriting,
@@ -93,6 +94,8 @@ def assemble(
         policies=policies,
         log=log,
         observer=metrics,
+        holder=reviewing.holder,
+        keeps_minors=settings.review.minors_legal_reason is not None,
     )
     moderator = Moderator(
         judge=judge,
@@ -115,7 +118,7 @@ def assemble(
             log=log,
             reader=Records(AuditReader(audit.database, sealer), log),
             metrics=metrics,
-            desk=build_desk(settings.review, audit, sealer=sealer, log=log, policies=policies),
+            reviewing=reviewing,
         )
     )
 

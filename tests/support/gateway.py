@@ -42,7 +42,7 @@ from gateway.pipeline.run import Pipeline
 from gateway.rewriting.cut import from_options as cutter_from_options
 from gateway.service.gateway import Gateway, Parts
 from gateway.service.records import Records
-from gateway.service.reviewing import build_desk
+from gateway.service.reviewing import build_reviewing
 from gateway.service.settings import Settings, load_settings
 from gateway.telemetry.metrics import GatewayMetrics
 from policies.book import PolicyBook
@@ -283,6 +283,8 @@ async def scripted_gateway(
         judge, rewriter or Rewriting(), cutter=cutter_from_options("cut", {}), gauge=DriftGauge(Meaning())
     )
     await rewriting.start()
+    sealer = Sealer.from_file(audit.sealing_key, may_create=False)
+    reviewing = build_reviewing(settings.review, audit, sealer=sealer, log=used_log, policies=book)
     pipeline = Pipeline(
         judge=judge,
         rewriting=rewriting,
@@ -290,11 +292,10 @@ async def scripted_gateway(
         policies=chosen,
         log=used_log,
         observer=metrics,
+        holder=reviewing.holder,
     )
     moderator = Moderator(judge=judge, policies=chosen, cards=cards, log=used_log, observer=metrics)
-    sealer = Sealer.from_file(audit.sealing_key, may_create=False)
     reader = AuditReader(audit.database, sealer)
-    desk = build_desk(settings.review, audit, sealer=sealer, log=used_log, policies=book)
     gateway = Gateway(
         Parts(
             settings=settings,
@@ -309,7 +310,7 @@ async def scripted_gateway(
             log=used_log,
             reader=Records(AuditReader(audit.database), used_log),
             metrics=metrics,
-            desk=desk,
+            reviewing=reviewing,
         )
     )
     app = create_app(gateway, metrics=metrics)
@@ -321,7 +322,7 @@ async def scripted_gateway(
         for batcher in batchers.values():
             batcher.close(timeout_s=0.2)
         reader.close()
-        desk.close()
+        await asyncio.to_thread(reviewing.desk.close)
         await asyncio.to_thread(real_log.close)
 
 

@@ -13,7 +13,7 @@ import httpx
 from classifiers.signals import Findings, Modality, Signal
 from gateway.api.surface import AuditPage, Emit, ModelEntry, Unsealed
 from gateway.audit.filters import RecordFilter
-from gateway.core.errors import RequestInvalid
+from gateway.core.errors import NotFound, RequestInvalid
 from gateway.core.moderation_types import Moderation, ModerationInput
 from gateway.core.outcomes import (
     Coverage,
@@ -26,6 +26,7 @@ from gateway.core.outcomes import (
 )
 from gateway.core.ports import GeneratorCard, Json, ModelIdentity
 from gateway.core.requests import Caller, ImageRequest
+from gateway.review.holding import HeldState
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -223,6 +224,9 @@ class ScriptedService:
         self.moderated.append((inputs, request_id, caller))
         self.moderated_within_s.append(timeout_s)
         return tuple(self.moderation(one) for one in inputs)
+
+    async def held(self, ticket: str, caller: Caller) -> HeldState:
+        raise NotFound("There is no such ticket in this tenant.", param="ticket")
 
     def generator_card(self, model: str) -> GeneratorCard:
         cards = {"emoji": CARD, "plain": PLAIN_CARD}

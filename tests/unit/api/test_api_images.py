@@ -20,7 +20,7 @@ from gateway.api import schemas
 from gateway.api.app import create_app
 from gateway.api.body import read_bytes
 from gateway.core.errors import ContentTooLarge, RequestInvalid
-from gateway.core.outcomes import Blocked, Coverage, Delivered, Held, Partial
+from gateway.core.outcomes import Blocked, Coverage, Delivered, Held, Hold, Partial
 from gateway.core.requests import OutputFormat
 from policies.decision import Action, Stage
 
@@ -272,10 +272,15 @@ async def test_blocked_pictures_are_an_output_block(
 
 async def test_held_has_its_own_code(client: httpx.AsyncClient, service: ScriptedService) -> None:
     """A held request is a 400 `moderation_held` that is not retried."""
-    service.answer = lambda _: Held(Stage.PROMPT, decision(Action.HOLD), "A person looks at it.")
+    service.answer = lambda _: Held(
+        Stage.PROMPT, decision(Action.HOLD), "A person looks at it.", hold=Hold("t-1", 7_000_000)
+    )
     response = await client.post(PATH, json={"prompt": "x"})
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "moderation_held"
+    assert response.json()["error"]["moderation"]["held"] == {
+        "ticket": "t-1", "url": "/v1/images/held/t-1", "deadline": 7,
+    }  # fmt: skip
     assert response.headers["x-should-retry"] == "false"
 
 

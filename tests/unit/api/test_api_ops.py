@@ -133,6 +133,7 @@ async def test_the_schema_tells_every_route(client: httpx.AsyncClient) -> None:
     schema = (await client.get("/openapi.json")).json()
     assert set(schema["paths"]) == {
         PATH, "/v1/images/edits", "/v1/images/variations", "/v1/images/files/{name}",
+        "/v1/images/held/{ticket}",
         "/v1/moderations", "/v1/models", "/v1/models/{model}",
         "/v1/audit/records", "/v1/audit/records/{record_id}", "/v1/audit/records/{record_id}/proof",
         "/v1/audit/records/{record_id}/unseal", "/v1/audit/checkpoint",
