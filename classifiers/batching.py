@@ -1,7 +1,8 @@
 """The micro-batcher: many callers, one classifier, one worker thread.
 
-Duty: gather what waits into batches, run the classifier in its own thread, check what it returned, and give
-every caller its own answer or its own error. It knows no policy, no time-out and no model library.
+Duty: gather what waits into batches (`waiting` says whose turn it is), run the classifier in its own thread,
+check what it returned, and give every caller its own answer or its own error. An item's time begins when its
+batch does: how long it may wait is the caller's business. It knows no policy and no model library.
 
 There is no timer: the worker drains what waits the moment it is free, so an idle classifier answers at once
 and a busy one batches by itself. Nothing hangs: a full queue, a dead worker and a closed batcher all answer
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +21,7 @@ from typing import Any, Final
 from classifiers.checking import Answer, checked, checked_spans
 from classifiers.protocol import Classifier, ClassifierCard, Closable, Locatable, Warmable
 from classifiers.signals import Failure, FailureKind, Signal, Span
+from classifiers.waiting import Line, Turn, current_turn
 
 MAX_BATCH: Final = 16
 MAX_BATCH_CHARS: Final = 16_000
@@ -49,8 +51,23 @@ class _Ticket:
     item: Any
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[tuple[Any, ...]]
+    turn: Turn
     edges: Mapping[str, float] | None = None
     outcome: Answer | None = field(default=None)
+    begun: float | None = None
+    """When its batch began, by the monotonic clock."""
+
+    @property
+    def chars(self) -> int:
+        return len(self.item) if isinstance(self.item, str) else 0
+
+    @property
+    def alone(self) -> bool:
+        return self.edges is not None
+
+    @property
+    def gone(self) -> bool:
+        return self.future.done()
 
     def deliver(self) -> None:
         """Hand the outcome over; runs in the waiter's loop. A waiter that went away is left alone."""
@@ -78,7 +95,7 @@ class MicroBatcher:
         self._card = classifier.card
         self._max_batch = max_batch
         self._queue_limit = queue_limit
-        self._waiting: deque[_Ticket] = deque()
+        self._waiting: Line[_Ticket] = Line()
         self._in_flight: list[_Ticket] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -121,16 +138,17 @@ class MicroBatcher:
             assert self._dead is not None
             raise ClassifierFailed(self._dead) from self._warmup_failure
 
-    async def submit(self, item: Any) -> tuple[Signal, ...]:
+    async def submit(self, item: Any, timeout_s: float | None = None) -> tuple[Signal, ...]:
         """Return the signals of this one item, in the classifier's order.
 
+        `timeout_s` bounds the classifier's work on the item's batch; waiting for it is not counted.
         Cancelling the caller drops the item if its batch has not begun, and harms no other item.
 
         Raises:
-            ClassifierFailed: with `OVERLOADED` (queue full), `WORKER_DEAD` (dead or closed), `EXCEPTION` or
-                `INVALID_OUTPUT`; the first two at once.
+            ClassifierFailed: with `OVERLOADED` (queue full), `WORKER_DEAD` (dead or closed), `TIMEOUT`,
+                `EXCEPTION` or `INVALID_OUTPUT`; the first two at once.
         """
-        return await self._answered(item)
+        return await self._answered(item, timeout_s=timeout_s)
 
     async def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
         """Return what to leave out of a text, see `Locatable.locate`; nothing from a classifier that can't.
@@ -141,9 +159,11 @@ class MicroBatcher:
             return ()
         return await self._answered(text, edges)
 
-    async def _answered(self, item: Any, edges: Mapping[str, float] | None = None) -> tuple[Any, ...]:
+    async def _answered(
+        self, item: Any, edges: Mapping[str, float] | None = None, timeout_s: float | None = None
+    ) -> tuple[Any, ...]:
         loop = asyncio.get_running_loop()
-        ticket = _Ticket(item, loop, loop.create_future(), edges)
+        ticket = _Ticket(item, loop, loop.create_future(), current_turn(), edges)
         with self._changed:
             if self._dead is not None:
                 raise ClassifierFailed(self._dead)
@@ -152,9 +172,15 @@ class MicroBatcher:
             if len(self._waiting) >= self._queue_limit:
                 raise ClassifierFailed(self._failure(FailureKind.OVERLOADED))
             self._ensure_thread()
-            self._waiting.append(ticket)
+            self._waiting.add(ticket)
             self._changed.notify()
-        return await ticket.future
+        if timeout_s is None:
+            return await ticket.future
+        patience = _Patience(ticket, timeout_s, self._failure(FailureKind.TIMEOUT))
+        try:
+            return await ticket.future
+        finally:
+            patience.end()
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Refuse new items, answer what waits, close the classifier, end the thread. Idempotent.
@@ -210,19 +236,11 @@ class MicroBatcher:
         """Wait for work; return up to `max_batch` live tickets, or an empty list at the end."""
         with self._changed:
             while True:
-                batch: list[_Ticket] = []
-                chars = 0
-                while self._waiting and len(batch) < self._max_batch:
-                    ticket = self._waiting[0]
-                    if not ticket.future.cancelled():
-                        chars += _chars(ticket.item)
-                        alone = ticket.edges is not None or chars > MAX_BATCH_CHARS
-                        if batch and (alone or batch[0].edges is not None):
-                            break
-                        batch.append(ticket)
-                    self._waiting.popleft()
+                batch = self._waiting.batch(self._max_batch, MAX_BATCH_CHARS)
                 if batch:
                     self._in_flight = batch
+                    for ticket in batch:
+                        ticket.begun = time.monotonic()
                     return batch
                 if self._closing or self._dead is not None:
                     return []
@@ -251,9 +269,8 @@ class MicroBatcher:
         with self._changed:
             if self._dead is None:
                 self._dead = self._failure(FailureKind.WORKER_DEAD, detail)
-            stranded = [*self._in_flight, *self._waiting]
+            stranded = [*self._in_flight, *self._waiting.clear()]
             self._in_flight = []
-            self._waiting.clear()
             for ticket in stranded:
                 if ticket.outcome is None:
                     ticket.outcome = self._dead
@@ -263,8 +280,26 @@ class MicroBatcher:
         return Failure(self._card.name, kind, detail)
 
 
-def _chars(item: Any) -> int:
-    return len(item) if isinstance(item, str) else 0
+class _Patience:
+    """Fails a ticket once its batch has run for `timeout_s`; looks again as long as it has not begun."""
+
+    def __init__(self, ticket: _Ticket, timeout_s: float, failure: Failure) -> None:
+        self._ticket = ticket
+        self._timeout_s = timeout_s
+        self._failure = failure
+        self._timer = ticket.loop.call_later(timeout_s, self._look)
+
+    def end(self) -> None:
+        """The ticket is answered, or nobody waits for it."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        begun = self._ticket.begun
+        left_s = self._timeout_s - (0 if begun is None else time.monotonic() - begun)
+        if left_s > 0:
+            self._timer = self._ticket.loop.call_later(left_s, self._look)
+        elif not self._ticket.future.done():
+            self._ticket.future.set_exception(ClassifierFailed(self._failure))
 
 
 def _wake(tickets: Sequence[_Ticket]) -> None:

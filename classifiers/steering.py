@@ -26,8 +26,14 @@ WINDOWS: Final = 24
 SENTENCES: Final = 8
 _STEP: Final = 3
 """Words between the beginnings of two windows; a window has two steps."""
+SHORT_CHARS: Final = 1_000
+"""In a longer text windows overlap by `_STEP` words alone and there are no sentences: together they are
+about as long as the text."""
 
-_BREAK: Final = re.compile(r"[.:;!?…]+(?:\s+|$)|\s*[\"“”«»()\[\]{}<>|`#\n]+\s*|(?<!\w)'|'(?!\w)")
+_BREAK: Final = re.compile(
+    r"(?<![.:;!?…])[.:;!?…]++(?:\s++|$)|[\"“”«»()\[\]{}<>|`#\n]++\s*+|(?<!\w)'|'(?!\w)"
+)
+"""Each character is looked at a bounded number of times: no repetition gives anything back."""
 _WORD: Final = re.compile(r"\S+")
 
 _CUES: Final = (
@@ -73,14 +79,16 @@ def steers(text: str) -> bool:
 def stretches(seen: Sequence[View]) -> tuple[View, ...]:
     """Return what to judge beside the views of a text: none, or windows of a few words, and sentences.
 
+    Of the text as written and of its most undone view, the last of `seen`; of a long text of that one alone.
     At most `WINDOWS` + `SENTENCES` a view, each of two words or more, none twice. The windows leave no word
-    of the text out.
+    of the view out.
     """
     if not any(steers(view.text) for view in seen):
         return ()
     whole = {_folded(view.text) for view in seen}
     found: dict[str, View] = {}
-    for view in seen:
+    short = len(seen[0].text) <= SHORT_CHARS
+    for view in (*seen[:-1][:short], seen[-1]):
         for start, end in (*_windows(view.text), *_sentences(view.text)):
             folded = _folded(view.text[start:end])
             if " " in folded and folded not in whole:
@@ -92,12 +100,15 @@ def _windows(text: str) -> Iterable[tuple[int, int]]:
     """Overlapping windows of words; in a long text longer ones, so that none of it is left out."""
     words = [match.span() for match in _WORD.finditer(text)]
     step = max(_STEP, -(-len(words) // WINDOWS))
-    for at in range(0, max(len(words) - step, 0), step):
-        yield words[at][0], words[min(at + 2 * step, len(words)) - 1][1]
+    overlap = step if len(text) <= SHORT_CHARS else _STEP
+    for at in range(0, max(len(words) - overlap, 0), step):
+        yield words[at][0], words[min(at + step + overlap, len(words)) - 1][1]
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """The last ones: what is hidden mostly follows its frame."""
+    """The last ones: what is hidden mostly follows its frame. A long text has none: its windows are long."""
+    if len(text) > SHORT_CHARS:
+        return []
     edges = [0, *(edge for match in _BREAK.finditer(text) for edge in match.span()), len(text)]
     return [(edges[at], edges[at + 1]) for at in range(0, len(edges), 2)][-SENTENCES:]
 

@@ -92,7 +92,7 @@ class ImageStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Generate and send. A client that leaves cancels the generation."""
-        slot = self._edge.admission.slot(self._wanted.deadline_s)
+        slot = self._edge.admission.slot(self._wanted.deadline_s, tenant=self._wanted.caller.tenant)
         async with WhileConnected(self._request), slot as left_s:
             self._wanted = replace(self._wanted, deadline_s=left_s)
             await self._run(scope, receive, send)

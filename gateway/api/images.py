@@ -50,7 +50,7 @@ async def create_image(request: Request) -> Response:
     """Judge the prompt, rewrite it where the policy says so, draw, judge every picture, deliver."""
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, GENERATE)
-    edge.admission.check()
+    edge.admission.check(caller.tenant)
     settings = edge.service.settings
     body = await read_json(request, limit_bytes=settings.server.max_body_bytes, model=ImageGenerationRequest)
     model = body.model or settings.default_generator
@@ -92,7 +92,7 @@ async def vary_image(request: Request) -> Response:
 async def _change(request: Request, checked: Callable[[Form], ImageEditRequest]) -> Response:
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, GENERATE)
-    edge.admission.check()
+    edge.admission.check(caller.tenant)
     settings = edge.service.settings
     form = await read_form(request, limit_bytes=settings.server.max_image_body_bytes)
     body = checked(form)
@@ -114,7 +114,8 @@ async def _answer(
 ) -> Response:
     if body.stream:
         return ImageStream(edge, request, wanted)
-    async with WhileConnected(request), edge.admission.slot(wanted.deadline_s) as left_s:
+    place = edge.admission.slot(wanted.deadline_s, tenant=wanted.caller.tenant)
+    async with WhileConnected(request), place as left_s:
         if left_s < wanted.deadline_s:
             wanted = replace(wanted, deadline_s=left_s)
         return await _generate(edge, request, wanted, body.response_format or "b64_json")

@@ -31,6 +31,9 @@ from gateway.core.moderation_types import Moderation
 from policies.decision import Action, Decision, Severity
 from policies.locks import LOCKS, implied_scores
 
+_PICTURE_CHARS: Final = 1_500
+"""What judging a picture costs, in characters of text."""
+
 router: Final = APIRouter(tags=["moderations"], route_class=PlainRoute)
 
 
@@ -45,13 +48,16 @@ async def create_moderation(request: Request) -> Response:
     """One result per text, in order; one for a multimodal input. Every judgement is on record."""
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, GENERATE)
-    edge.admission.check()
+    edge.admission.check(caller.tenant)
     limit_bytes = edge.service.settings.server.max_image_body_bytes
     body = await read_json(request, limit_bytes=limit_bytes, model=ModerationRequest)
     inputs = to_inputs(body)
     request_id = request_id_of(request)
     timeout_s = edge.service.settings.server.request_timeout_s
-    async with WhileConnected(request), edge.admission.slot(timeout_s) as left_s:
+    chars = sum(len(text) for one in inputs for text in one.texts)
+    chars += _PICTURE_CHARS * sum(len(one.images) for one in inputs)
+    place = edge.admission.slot(timeout_s, tenant=caller.tenant, bulk=len(inputs) > 1, chars=chars)
+    async with WhileConnected(request), place as left_s:
         answers = await edge.service.moderate(inputs, request_id=request_id, caller=caller, timeout_s=left_s)
     if len(answers) != len(inputs):
         raise ClassifierUnavailable("Not every input was judged; send the request again.", retry_after_s=2)

@@ -17,7 +17,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from classifiers.batching import ClassifierFailed
 from classifiers.languages.cutting import Piece, pieces
-from classifiers.normalize import InvalidText, View, views
+from classifiers.normalize import NORMALISED, InvalidText, View, views
 from classifiers.protocol import ClassifierCard, Item, Pixels
 from classifiers.signals import Failure, FailureKind, Findings, Signal, Span
 from classifiers.steering import PART, stretches
@@ -38,8 +38,8 @@ _STRETCHES_AT_ONCE: Final = 16
 class Measurer(Protocol):
     """A classifier behind its batcher."""
 
-    async def submit(self, item: Item) -> tuple[Signal, ...]:
-        """Return the item's signals, or raise `ClassifierFailed`."""
+    async def submit(self, item: Item, timeout_s: float | None = None) -> tuple[Signal, ...]:
+        """Return the item's signals, or raise `ClassifierFailed`; `timeout_s` bounds the work alone."""
         ...
 
     async def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
@@ -167,11 +167,17 @@ class Judge:
         asked = [
             (use, piece)
             for use in uses
-            for sight in seen
+            for sight in self._worth_reading(use.name, seen)
             for piece in sight.cut[self._languages.get(use.name)]
         ]
         answers = await self._ask_all([(use, piece.view.text) for use, piece in asked])
         return [_in_original(answer, piece) for answer, (_, piece) in zip(answers, asked, strict=True)]
+
+    def _worth_reading(self, classifier: str, seen: Sequence[_Sight]) -> Sequence[_Sight]:
+        """All views for a list of words; a trained model, which costs more, skips what another undoes."""
+        if self._languages.get(classifier) is None or seen[-1].whole.name in (NORMALISED, PART):
+            return seen
+        return [sight for sight in seen if sight.whole.name != NORMALISED]
 
     async def _ask_all(self, questions: Sequence[tuple[ClassifierUse, Item]]) -> list[_Answer]:
         if len(questions) == 1:
@@ -183,10 +189,7 @@ class Judge:
         if measurer is None:
             return _Answer(use.name, failure=Failure(use.name, FailureKind.MISSING))
         try:
-            async with asyncio.timeout(use.timeout_ms / 1000):
-                return _Answer(use.name, await measurer.submit(item))
-        except TimeoutError:
-            return _Answer(use.name, failure=Failure(use.name, FailureKind.TIMEOUT))
+            return _Answer(use.name, await measurer.submit(item, use.timeout_ms / 1000))
         except ClassifierFailed as failed:
             return _Answer(use.name, failure=failed.failure)
 

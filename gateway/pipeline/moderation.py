@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Modality, Signal
+from classifiers.waiting import turn
 from gateway.audit.record import new_id
 from gateway.core.concurrency import all_or_none
 from gateway.core.errors import RequestInvalid, StageTimeout
@@ -28,6 +30,8 @@ from policies.locks import carried_from
 from policies.policy import Policy
 
 _MODALITY = {Stage.PROMPT: Modality.TEXT, Stage.IMAGE: Modality.IMAGE}
+_AT_ONCE: Final = 4
+"""Inputs of an array that are judged at the same time: the others don't wait in the classifiers' queues."""
 
 
 class Moderator:
@@ -73,15 +77,16 @@ class Moderator:
         )
         async with trail:
             try:
-                async with asyncio.timeout(timeout_s):
-                    return await self._run(inputs, self._policies.get(caller.policy), trail)
+                with turn(caller.tenant, caller.actor, bulk=len(inputs) > 1):
+                    async with asyncio.timeout(timeout_s):
+                        return await self._run(inputs, self._policies.get(caller.policy), trail)
             except TimeoutError as error:
                 raise StageTimeout("The moderation ran out of time.") from error
 
     async def _run(
         self, inputs: Sequence[ModerationInput], policy: Policy, trail: Trail
     ) -> tuple[Moderation, ...]:
-        answers = await all_or_none([self._one(one, policy, trail) for one in inputs])
+        answers = await all_or_none([self._one(one, policy, trail) for one in inputs], at_once=_AT_ONCE)
         decisions = [decision for answer in answers for _, decision in answer.decisions]
         trail.coverage = coverage_of([d for d in decisions if d.stage is Stage.IMAGE], policy)
         action = max((d.action for d in decisions), default=Action.BLOCK)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from classifiers.waiting import turn
 from gateway.audit.record import new_id
 from gateway.core.errors import StageTimeout
 from gateway.core.holding import Holder, HoldRefused
@@ -109,7 +110,8 @@ class Pipeline:
         try:
             async with asyncio.timeout(request.deadline_s):
                 ending = Ending(request, self._policies.get(request.caller.policy), trail, new_id(), released)
-                return await self._run(ending, emit, keep)
+                with turn(request.caller.tenant, request.caller.actor):
+                    return await self._run(ending, emit, keep)
         except TimeoutError as error:
             raise StageTimeout("The request ran out of time; nothing was released.") from error
 

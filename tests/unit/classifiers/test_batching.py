@@ -344,3 +344,19 @@ def test_limits_below_one_are_refused() -> None:
     """A batcher that could never take an item can't be made."""
     with pytest.raises(ValueError, match="at least 1"):
         MicroBatcher(Probe(one_each), max_batch=0)
+
+
+async def test_an_item_s_time_begins_with_its_batch() -> None:
+    """Waiting behind other work is not the item's own; work beyond the limit is a TIMEOUT, for it alone."""
+    probe = Probe(one_each)
+    batcher = MicroBatcher(probe, max_batch=1)
+    probe.gate.clear()
+    slow = asyncio.ensure_future(batcher.submit("slow", 0.03))
+    await entered(probe)
+    patient = asyncio.ensure_future(batcher.submit("patient", 0.03))
+    assert (await failure_of(slow)).kind is FailureKind.TIMEOUT
+    await asyncio.sleep(0.06)
+    assert not patient.done()
+    probe.gate.set()
+    assert await patient == (signal(),)
+    batcher.close()

@@ -30,7 +30,7 @@ class Distracted:
         self.asked: list[str] = []
         self._fails_on = fails_on
 
-    async def submit(self, item: Item) -> tuple[Signal, ...]:
+    async def submit(self, item: Item, timeout_s: float | None = None) -> tuple[Signal, ...]:
         assert isinstance(item, str)
         self.asked.append(item)
         if item.startswith(self._fails_on):
