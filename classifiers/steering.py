@@ -26,7 +26,7 @@ WINDOWS: Final = 24
 SENTENCES: Final = 8
 _STEP: Final = 3
 """Words between the beginnings of two windows; a window has two steps."""
-SHORT_CHARS: Final = 1_000
+SHORT_CHARS: Final = 300
 """In a longer text windows overlap by `_STEP` words alone and there are no sentences: together they are
 about as long as the text."""
 

@@ -20,7 +20,7 @@ from classifiers.languages.cutting import Piece, pieces
 from classifiers.normalize import NORMALISED, InvalidText, View, views
 from classifiers.protocol import ClassifierCard, Item, Pixels
 from classifiers.signals import Failure, FailureKind, Findings, Signal, Span
-from classifiers.steering import PART, stretches
+from classifiers.steering import PART, SHORT_CHARS, stretches
 from classifiers.taxonomy import UNCOVERED_LANGUAGE
 from gateway.audit.record import new_id
 from gateway.core.errors import ClassifierUnavailable, PolicyUnavailable, RequestInvalid, StageTimeout
@@ -110,7 +110,8 @@ class Judge:
         started_ns = time.monotonic_ns()
         plan = policy.plan(stage)
         seen, hidden = await self._seen(text)
-        answers = await self._ask_views(plan.classifiers, seen)
+        covered = bool(hidden) and len(text) > SHORT_CHARS
+        answers = await self._ask_views(plan.classifiers, seen, covered=covered)
         told: list[_Answer] = []
         for at in range(0, len(hidden), _STRETCHES_AT_ONCE):
             told += await self._ask_views(plan.classifiers, hidden[at : at + _STRETCHES_AT_ONCE])
@@ -163,21 +164,29 @@ class Judge:
         except InvalidText as error:
             raise RequestInvalid(f"The text can't be judged: {error}.") from error
 
-    async def _ask_views(self, uses: Sequence[ClassifierUse], seen: Sequence[_Sight]) -> list[_Answer]:
+    async def _ask_views(
+        self, uses: Sequence[ClassifierUse], seen: Sequence[_Sight], *, covered: bool = False
+    ) -> list[_Answer]:
+        """What the classifiers say of the sights; `covered` when stretches leave none of the last one out."""
         asked = [
             (use, piece)
             for use in uses
-            for sight in self._worth_reading(use.name, seen)
+            for sight in self._worth_reading(use.name, seen, covered=covered)
             for piece in sight.cut[self._languages.get(use.name)]
         ]
         answers = await self._ask_all([(use, piece.view.text) for use, piece in asked])
         return [_in_original(answer, piece) for answer, (_, piece) in zip(answers, asked, strict=True)]
 
-    def _worth_reading(self, classifier: str, seen: Sequence[_Sight]) -> Sequence[_Sight]:
-        """All views for a list of words; a trained model, which costs more, skips what another undoes."""
-        if self._languages.get(classifier) is None or seen[-1].whole.name in (NORMALISED, PART):
+    def _worth_reading(self, classifier: str, seen: Sequence[_Sight], *, covered: bool) -> Sequence[_Sight]:
+        """All views for a list of words; a trained model, which costs more, skips what it reads otherwise.
+
+        That is what another view undoes further, and the most undone view where stretches cover it.
+        """
+        if self._languages.get(classifier) is None or seen[-1].whole.name == PART:
             return seen
-        return [sight for sight in seen if sight.whole.name != NORMALISED]
+        last = seen[-1]
+        read = [sight for sight in seen if sight is last or sight.whole.name != NORMALISED]
+        return read[:-1] if covered and len(read) > 1 else read
 
     async def _ask_all(self, questions: Sequence[tuple[ClassifierUse, Item]]) -> list[_Answer]:
         if len(questions) == 1:
