@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from classifiers.checking import Answer, checked, checked_spans
-from classifiers.protocol import Classifier, ClassifierCard, Closable, Locatable, Warmable
+from classifiers.protocol import Classifier, ClassifierCard, Closable, Interruptible, Locatable, Warmable
 from classifiers.signals import Failure, FailureKind, Signal, Span
 from classifiers.waiting import Line, Turn, current_turn
 
@@ -238,9 +238,7 @@ class MicroBatcher:
             while True:
                 batch = self._waiting.batch(self._max_batch, MAX_BATCH_CHARS)
                 if batch:
-                    self._in_flight = batch
-                    for ticket in batch:
-                        ticket.begun = time.monotonic()
+                    self._begin(batch, batch)
                     return batch
                 if self._closing or self._dead is not None:
                     return []
@@ -263,7 +261,31 @@ class MicroBatcher:
         if first.edges is not None and isinstance(self._classifier, Locatable):
             return [checked_spans(self._card, self._classifier.locate(first.item, first.edges), first.item)]
         items = [ticket.item for ticket in batch]
-        return checked(self._card, self._classifier.classify(items), items)
+        if first.turn.bulk and isinstance(self._classifier, Interruptible):
+            answers = self._classifier.classify_in_steps(items, lambda: self._let_pass(batch))
+        else:
+            answers = self._classifier.classify(items)
+        return checked(self._card, answers, items)
+
+    def _let_pass(self, bulk: list[_Ticket]) -> None:
+        """Serve one batch that is more urgent than the bulk one under way, whose time then stands still."""
+        with self._changed:
+            urgent = self._waiting.urgent(self._max_batch, MAX_BATCH_CHARS)
+            self._begin([*bulk, *urgent], urgent)
+        if not urgent:
+            return
+        begun = time.monotonic()
+        self._serve(urgent)
+        took_s = time.monotonic() - begun
+        with self._changed:
+            self._in_flight = bulk
+            for ticket in bulk:
+                ticket.begun = (ticket.begun or begun) + took_s
+
+    def _begin(self, in_flight: list[_Ticket], batch: Sequence[_Ticket]) -> None:
+        self._in_flight = in_flight
+        for ticket in batch:
+            ticket.begun = time.monotonic()
 
     def _die(self, detail: str) -> None:
         with self._changed:

@@ -81,6 +81,20 @@ class Classifier(Protocol):
 
 
 @runtime_checkable
+class Interruptible(Protocol):
+    """A classifier whose work on a batch has steps, between which others can be served."""
+
+    def classify_in_steps(
+        self, batch: Sequence[Any], between: Callable[[], None]
+    ) -> Sequence[Sequence[Signal]]:
+        """Do as `classify`, and call `between` after each step but the last.
+
+        `between` may call `classify` of this classifier, in the same thread.
+        """
+        ...
+
+
+@runtime_checkable
 class Warmable(Protocol):
     """A classifier with something to load or compile before the first request."""
 

@@ -104,6 +104,11 @@ class Line(Generic[ItemT]):
         self._passed_over += bool(len(self._bulk))
         return self._interactive.batch(most, most_chars)
 
+    def urgent(self, most: int, most_chars: int) -> list[ItemT]:
+        """Take the next batch of the interactive lane alone, in the midst of bulk work; may be empty."""
+        self._interactive.drop_gone()
+        return self._interactive.batch(most, most_chars)
+
     def clear(self) -> list[ItemT]:
         """Take everything."""
         return [*self._interactive.clear(), *self._bulk.clear()]

@@ -201,6 +201,12 @@ class PromptSafetyClassifier:
         """
         return [self._signals(scores.max(axis=0)) for _, _, scores in self._scored(batch)]
 
+    def classify_in_steps(
+        self, batch: Sequence[str], between: Callable[[], None]
+    ) -> list[tuple[Signal, ...]]:
+        """As `classify`, with a call of `between` after every 256 tokens or so. Raises as `classify`."""
+        return [self._signals(scores.max(axis=0)) for _, _, scores in self._scored(batch, between)]
+
     def locate(self, text: str, edges: Mapping[str, float]) -> tuple[Span, ...]:
         """Return what to leave out; costs a look at each window, and `occlusion.MAX_ROWS` rows.
 
@@ -237,22 +243,24 @@ class PromptSafetyClassifier:
             for _, _, scores in self._scored(batch)
         ]
 
-    def _scored(self, batch: Sequence[str]) -> list[tuple[_Read, list[Window], Scores]]:
+    def _scored(
+        self, batch: Sequence[str], between: Callable[[], None] | None = None
+    ) -> list[tuple[_Read, list[Window], Scores]]:
         """Each text as it is read, with its windows and their scores, windows × heads."""
         if not batch:
             return []
         texts = [_read(text) for text in batch]
         windows = [self._model.tokenizer.windows(read.text) for read in texts]
-        scores = self._scores([window for each in windows for window in each])
+        scores = self._scores([window for each in windows for window in each], between)
         answers, at = [], 0
         for read, each in zip(texts, windows, strict=True):
             answers.append((read, each, scores[at : at + len(each)]))
             at += len(each)
         return answers
 
-    def _scores(self, windows: Sequence[Window]) -> Scores:
+    def _scores(self, windows: Sequence[Window], between: Callable[[], None] | None = None) -> Scores:
         model = self._model
-        logits = run(model.engine, windows, len(model.heads))
+        logits = run(model.engine, windows, len(model.heads), between)
         return within_parents(model.calibrated(logits, windows), model.heads)
 
     def _signals(self, scores: Scores) -> tuple[Signal, ...]:

@@ -82,10 +82,17 @@ class WindowTokenizer:
         ]
 
 
-def run(engine: Engine, windows: Sequence[Window], width: int) -> Vectors:
-    """The engine's outputs, windows × `width` float32, in the order given; batches of similar length."""
+def run(
+    engine: Engine, windows: Sequence[Window], width: int, between: Callable[[], None] | None = None
+) -> Vectors:
+    """The engine's outputs, windows × `width` float32, in the order given; batches of similar length.
+
+    `between` is called between two batches.
+    """
     outputs = np.zeros((len(windows), width), np.float32)
-    for places in _batches([len(window.ids) for window in windows]):
+    for number, places in enumerate(_batches([len(window.ids) for window in windows])):
+        if number and between is not None:
+            between()
         ids, mask = _padded([windows[place].ids for place in places])
         outputs[places] = engine(ids, mask)
     return outputs

@@ -13,6 +13,7 @@ from classifiers.batching import MAX_BATCH_CHARS, BatcherClosed, ClassifierFaile
 from classifiers.fakes import LocatingClassifier
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import FailureKind, Modality, Signal, Span
+from classifiers.waiting import turn
 
 CARD = ClassifierCard(
     name="probe",
@@ -359,4 +360,31 @@ async def test_an_item_s_time_begins_with_its_batch() -> None:
     assert not patient.done()
     probe.gate.set()
     assert await patient == (signal(),)
+    batcher.close()
+
+
+async def test_interactive_work_passes_between_the_steps_of_bulk_work() -> None:
+    """A classifier that works in steps serves a waiting prompt after the first step of an array's item."""
+
+    class Stepping(Probe):
+        def classify_in_steps(self, batch: Sequence[Any], between: Callable[[], None]) -> Any:
+            self.steps = [f"{batch[0]} begins"]
+            self.gate.wait()
+            between()
+            self.steps.append(f"{batch[0]} ends after {len(self.batches)}")
+            return one_each(batch)
+
+    probe = Stepping(one_each)
+    batcher = MicroBatcher(probe)
+    probe.gate.clear()
+    with turn("a", "k", bulk=True):
+        bulk = asyncio.ensure_future(batcher.submit("array", 30))
+    while not hasattr(probe, "steps"):
+        await asyncio.sleep(0.01)
+    prompt = asyncio.ensure_future(batcher.submit("prompt", 30))
+    await asyncio.sleep(0.01)
+    probe.gate.set()
+    assert await asyncio.gather(bulk, prompt) == [(signal(),)] * 2
+    assert probe.steps == ["array begins", "array ends after 1"]
+    assert probe.batches == [["prompt"]]
     batcher.close()
