@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,21 @@ class RewriteRequest:
     mode: RewriteMode = RewriteMode.SAFETY
 
 
+@runtime_checkable
+class ReadsSome(Protocol):
+    """A rewriter that is asked in its own languages alone."""
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """Two-letter codes; None is any language."""
+        ...
+
+
+def languages_of(rewriter: Rewriter) -> frozenset[str] | None:
+    """The languages that a rewriter reads; None is any."""
+    return rewriter.languages if isinstance(rewriter, ReadsSome) else None
+
+
 class Embedder(Protocol):
     """Turns texts into vectors whose angle says how close they are in meaning."""
 
@@ -74,7 +89,11 @@ class Embedder(Protocol):
 
 
 class Rewriter(Protocol):
-    """Makes a prompt safe; trusted with nothing: its output is judged by the same policy."""
+    """Makes a prompt safe; trusted with nothing: its output is judged by the same policy.
+
+    One that reads some languages only says so by an attribute `languages`, two-letter codes; without it, it
+    is asked in all.
+    """
 
     @property
     def identity(self) -> ModelIdentity:

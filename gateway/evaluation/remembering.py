@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from classifiers.signals import Signal
 from gateway.core.errors import GatewayError
-from gateway.core.ports import ModelIdentity, Rewriter, RewriteRequest
+from gateway.core.ports import ModelIdentity, Rewriter, RewriteRequest, languages_of
 from gateway.pipeline.judge import Judge, Measurer
 from gateway.pipeline.trail import Trail
 from policies.decision import Decision, Stage
@@ -27,6 +27,11 @@ class Remembering:
     def identity(self) -> ModelIdentity:
         """The inner rewriter's."""
         return self._inner.identity
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """The inner rewriter's."""
+        return languages_of(self._inner)
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How far a rewrite lies from its prompt: the embeddings' distance, and what the words say.
 
 Duty: one measurement, bounded in code and trusted to no model. The embedding model is behind a port; the
-rules over words are `gateway.pipeline.drift_words`.
+rules over words are `gateway.pipeline.drift_words` and `gateway.pipeline.fidelity`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from classifiers.signals import Span
 from gateway.core.ports import Embedder, RewriteMode
 from gateway.pipeline.drift_words import word_faults
+from gateway.pipeline.fidelity import infidelity
 
 
 class DriftFault(StrEnum):
@@ -27,6 +28,11 @@ class DriftFault(StrEnum):
     ADDED_PERSON = "added-person"
     FLIPPED_NEGATION = "flipped-negation"
     OTHER_LANGUAGE = "other-language"
+    CHANGED_NAME = "changed-name"
+    CHANGED_NUMBER = "changed-number"
+    CHANGED_QUOTE = "changed-quote"
+    ADDED_NOUN = "added-noun"
+    HARDLY_LEFT = "hardly-left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +76,18 @@ class DriftGauge:
             raise ValueError("the embedding model gave a vector without a length")
         distance = float(np.clip(1.0 - vectors[0] @ vectors[1] / lengths.prod(), 0.0, 2.0))
         words = word_faults(prompt, rewritten, spans, keep_all=mode is RewriteMode.ENHANCE)
+        kept = infidelity(prompt, rewritten, spans if mode is RewriteMode.SAFETY else ())
         found = {
             DriftFault.OTHER_LANGUAGE: words.other_language,
             DriftFault.LOST_SUBJECT: words.lost_subject,
             DriftFault.LOST_WORD: words.lost_word,
             DriftFault.ADDED_PERSON: words.added_person,
             DriftFault.FLIPPED_NEGATION: words.flipped_negation,
+            DriftFault.CHANGED_NAME: kept.changed_name,
+            DriftFault.CHANGED_NUMBER: kept.changed_number,
+            DriftFault.CHANGED_QUOTE: kept.changed_quote,
+            DriftFault.ADDED_NOUN: kept.added_noun,
+            DriftFault.HARDLY_LEFT: kept.hardly_left,
             DriftFault.DISTANCE: distance > max_drift,
         }
         return Drift(distance, tuple(fault for fault, holds in found.items() if holds))

@@ -111,12 +111,39 @@ def word_faults(prompt: str, rewritten: str, spans: Sequence[Span], *, keep_all:
     content = [token.stem for token in outside if token.is_content]
     subject = _subject(before, spans, prompt)
     return WordFaults(
-        lost_subject=_is_lost(subject, content, after, certain=bool(spans)),
+        lost_subject=_is_lost(subject, content, after, certain=bool(spans))
+        or _names_nothing(prompt, rewritten),
         lost_word=keep_all and not set(content) <= after,
         added_person=_adds_person({token.stem for token in before}, after, room=0 if keep_all else 1),
         flipped_negation=_flips(before, outside, _tokens(rewritten), keep_all=keep_all),
         other_language=_other_language(prompt, rewritten),
     )
+
+
+def stem_of(word: str) -> str:
+    """Lower case, singular, without a possessive: enough to find an English noun again, no linguistics."""
+    return _stem(word)
+
+
+def is_content(word: str) -> bool:
+    """True for a number, and for a word of three letters or more that is no English function word."""
+    stem = _stem(word)
+    return stem not in _STOP and (len(stem) > 2 or stem.isdigit())
+
+
+def is_verb(stem: str) -> bool:
+    """True for an English -ing form that is no noun."""
+    return _is_verb(stem)
+
+
+def opens_phrase(stem: str) -> bool:
+    """True for an English preposition, conjunction, auxiliary or negation: a phrase ends before it."""
+    return stem in _BREAKS
+
+
+def language_of(text: str) -> str | None:
+    """The language that most function words of the text speak for, two at least; None when none leads."""
+    return _language(text)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -180,6 +207,12 @@ def _is_lost(subject: str | None, content: Sequence[str], after: set[str], *, ce
         return False
     kept = sum(stem in after for stem in content) / max(len(content), 1)
     return certain or kept < _KEPT_SHARE
+
+
+def _names_nothing(prompt: str, rewritten: str) -> bool:
+    """True when the prompt named something and the rewrite doesn't: "dalmatian running" → "running"."""
+    named = _subject(_tokens(prompt), (), prompt)
+    return named is not None and _subject(_tokens(rewritten), (), rewritten) is None
 
 
 def _adds_person(before: set[str], after: set[str], *, room: int) -> bool:

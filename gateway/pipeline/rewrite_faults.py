@@ -25,15 +25,28 @@ class RewriteFault(StrEnum):
     TOO_LONG = "too-long"
     MALFORMED = "malformed"
     OTHER_LANGUAGE = "other-language"
+    LOST = "lost-subject"
+    CHANGED = "changed-name"
+    ADDED = "added-noun"
     DRIFTED = "drifted"
+    UNREAD = "unread-language"
     OFFENDS = "still-offends"
 
     @classmethod
     def of_drift(cls, drift: Drift) -> RewriteFault:
-        """Another language has a fault of its own; every other drift is a drift."""
-        return cls.OTHER_LANGUAGE if DriftFault.OTHER_LANGUAGE in drift.faults else cls.DRIFTED
+        """The first of the faults with a reason of its own; every other drift is a drift."""
+        return next((fault for found, fault in _OF_DRIFT.items() if found in drift.faults), cls.DRIFTED)
 
 
+_OF_DRIFT: Final[Mapping[DriftFault, RewriteFault]] = {
+    DriftFault.OTHER_LANGUAGE: RewriteFault.OTHER_LANGUAGE,
+    DriftFault.CHANGED_NAME: RewriteFault.CHANGED,
+    DriftFault.CHANGED_NUMBER: RewriteFault.CHANGED,
+    DriftFault.CHANGED_QUOTE: RewriteFault.CHANGED,
+    DriftFault.LOST_SUBJECT: RewriteFault.LOST,
+    DriftFault.HARDLY_LEFT: RewriteFault.LOST,
+    DriftFault.ADDED_NOUN: RewriteFault.ADDED,
+}
 _COULD_NOT: Final = "The prompt could not be made safe: "
 _REASONS: Final[Mapping[RewriteFault, str]] = {
     RewriteFault.OFF: "The prompt would need rewriting, and rewriting is switched off.",
@@ -43,6 +56,10 @@ _REASONS: Final[Mapping[RewriteFault, str]] = {
     RewriteFault.TOO_LONG: _COULD_NOT + "the rewrite was too long.",
     RewriteFault.MALFORMED: _COULD_NOT + "the rewrite had the wrong form.",
     RewriteFault.OTHER_LANGUAGE: _COULD_NOT + "the rewrite was in another language.",
+    RewriteFault.LOST: _COULD_NOT + "the rewrite lost what the picture is of.",
+    RewriteFault.CHANGED: _COULD_NOT + "the rewrite changed a name, a number or quoted text.",
+    RewriteFault.ADDED: _COULD_NOT + "the rewrite brought in something that was not asked for.",
+    RewriteFault.UNREAD: _COULD_NOT + "its language is one that the rewriter does not read.",
     RewriteFault.DRIFTED: _COULD_NOT + "the rewrite was about something else.",
     RewriteFault.OFFENDS: _COULD_NOT + "the rewrite still offends.",
 }

@@ -4,8 +4,10 @@ The order is the safety:
   1. only a prompt whose action was `rewrite` is rewritten; `block` and `hold` pass through unchanged
   2. an attempt has a time limit, a fixed form, and a bounded drift from the prompt of the request
   3. every rewrite is judged by the same policy, whole and in its parts, and only what that allows is used
-  4. the second attempt cuts the words at fault by rule; after the last one the request is withheld
-  5. a prompt-injection attempt gets one try: a cut would keep its frame, and what is left in it
+  4. a rewriter is asked in the languages that it reads alone; without one the request is withheld
+  5. what called for the rewrite has really fallen: words that say something changed, and each score went down
+  6. the second attempt cuts the words at fault by rule; after the last one the request is withheld
+  7. a prompt-injection attempt gets one try: a cut would keep its frame, and what is left in it
 An allowed prompt is enriched only where the policy's mode is `enhance` and the request lets it. An
 enhancement that fails in any way leaves the prompt as it was allowed, on record: that opens nothing.
 """
@@ -17,15 +19,18 @@ import time
 from dataclasses import dataclass, replace
 from typing import Final
 
+from classifiers.languages.cutting import pieces
+from classifiers.normalize import ORIGINAL, View
 from classifiers.signals import Span
 from classifiers.steering import PART
 from gateway.core.boundary import leashed, plugin_boundary
 from gateway.core.errors import GatewayError, RewriteFailed
 from gateway.core.outcomes import RewriteTrace
-from gateway.core.ports import ModelIdentity, RewriteMode, Rewriter, RewriteRequest
+from gateway.core.ports import ModelIdentity, RewriteMode, Rewriter, RewriteRequest, languages_of
 from gateway.core.requests import ImageRequest
 from gateway.pipeline.drift import Drift, DriftGauge
 from gateway.pipeline.edits import changed
+from gateway.pipeline.fallen import has_fallen
 from gateway.pipeline.judge import Judge, require_measured
 from gateway.pipeline.record_fields import RewriteAttempt
 from gateway.pipeline.rewrite_faults import Malformed, RewriteFault, one_bounded_line, reason_of
@@ -132,25 +137,30 @@ class RewriteStage:
         first = work = await self._work(request.prompt, decision)
         fault, last = RewriteFault.OFFENDS, decision
         attempts = 1 if first.steers else policy.rewrite.max_attempts
+        able = [one for one in (rewriter, self._cutter) if reads(one, request.prompt)]
+        if not able:
+            return _failed(request, decision, policy.rewrite, RewriteFault.UNREAD)
+        alone = rewriter is self._cutter  # a rewriter that edits by rule itself has no other rule behind it
         for number in range(attempts):
             asked = work.request(number)
-            used = self._cutter if number > 0 and asked.spans else rewriter
-            if number > 0 and used is rewriter and fault in _NO_USE_ASKING_AGAIN:
+            cuts = number > 0 and bool(asked.spans) and self._cutter in able
+            used = self._cutter if cuts else able[0]
+            if number > 0 and used is rewriter and not alone and fault in _NO_USE_ASKING_AGAIN:
                 break
             attempt = await self._attempt(used, asked, first, policy.rewrite, trail)
             if attempt.rewritten is None or attempt.drift is None:
-                if used is self._cutter:
+                if number > 0 and used is self._cutter and not alone:
                     break  # no cut is possible: the fault of the attempt before counts
                 fault = attempt.fault or RewriteFault.FAILED
                 continue
             last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
-            if last.action is Action.ALLOW:
+            if last.action is Action.ALLOW and has_fallen(first.text, attempt.rewritten, decision, last):
                 trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
                 return Settled(last, Action.ALLOW, attempt.rewritten, trace)
             fault = RewriteFault.OFFENDS
-            if used is rewriter and first.spans:
+            if last.action is Action.ALLOW or (used is not self._cutter and first.spans):
                 continue  # the cut begins with the words as they were written
-            if last.action is not Action.REWRITE:
+            if last.action is not Action.REWRITE and not alone:
                 break
             if number + 1 < attempts:
                 work = await self._work(attempt.rewritten, last)  # each attempt can only take more away
@@ -234,6 +244,15 @@ class RewriteStage:
 
     async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
         return await self._gauge.measure(first.text, line, first.spans, mode=mode, max_drift=plan.max_drift)
+
+
+def reads(rewriter: Rewriter, text: str) -> bool:
+    """True when no part of the text is clearly in a language that the rewriter's own list doesn't name."""
+    languages = languages_of(rewriter)
+    if languages is None:
+        return True
+    whole = View(ORIGINAL, text, range(len(text)), range(1, len(text) + 1))
+    return not any(piece.outside for piece in pieces(whole, languages))
 
 
 def rewrite_request(text: str, found: Decision, spans: tuple[Span, ...], attempt: int = 0) -> RewriteRequest:

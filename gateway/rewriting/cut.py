@@ -40,6 +40,11 @@ class CutRewriter:
         """The rules, as a model goes on record."""
         return self._identity
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """English: its grammar knows no other."""
+        return frozenset({"en"})
+
     async def start(self) -> None:
         """Become ready; nothing is loaded."""
         self._running = True

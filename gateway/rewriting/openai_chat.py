@@ -76,6 +76,12 @@ class OpenAIChatRewriter:
         """The model there, as the operator names it; its weights are the server's affair."""
         return self._identity
 
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """The languages that it is asked in; None is any."""
+        named = self._options.languages
+        return None if named is None else frozenset(named)
+
     def plant(self, note: str) -> None:
         """Add a note to the system text: a canary, to measure leaks by."""
         self._system = f"{self._system} {note}"

@@ -6,11 +6,14 @@ Duty: the options and what is wrong with them. The key itself is never an option
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.core.upstream import checked_base_url
+
+Code: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$")]
+"""A language's two letters."""
 
 
 class OpenAIChatOptions(BaseModel):
@@ -36,6 +39,11 @@ class OpenAIChatOptions(BaseModel):
     connect_timeout_s: float = Field(5.0, gt=0, description="Time to connect.")
     max_connections: int = Field(32, ge=1, description="Calls at once.")
     max_response_bytes: int = Field(65_536, ge=1024, description="Longest reply that is read.")
+    languages: tuple[Code, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Languages that it reads, as [en, de]; absent = any. Others are blocked.",
+    )
     max_chars: int = Field(1000, ge=40, le=2000, description="Longest rewritten prompt, characters.")
     max_prompt_chars: int = Field(2000, ge=40, le=32_000, description="Longest prompt that is rewritten.")
 

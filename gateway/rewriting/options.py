@@ -5,12 +5,14 @@ Duty: names, ranges and defaults. It loads nothing.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.rewriting.strategy import FRAMES, TUNED_FRAMES, Frame, FrameName, Strategy
 
+Code: TypeAlias = Annotated[str, Field(pattern="^[a-z]{2}$")]
+"""A language's two letters."""
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -38,6 +40,11 @@ class ChatOptions(BaseModel):
     detail_tokens: int = Field(24, ge=0, le=128, description="Details added to a cut prompt, tokens.")
     repetition_penalty: float | None = Field(
         None, ge=1.0, le=2.0, description="1 = none; default 1.1, and 1 for the strategy `tuned`."
+    )
+    languages: tuple[Code, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Languages that it reads, as [en, de]; absent = any. Others are blocked.",
     )
     max_chars: int = Field(1000, ge=40, le=2000, description="Longest rewritten prompt, characters.")
     max_prompt_chars: int = Field(2000, ge=40, le=32_000, description="Longest prompt that is rewritten.")

@@ -24,7 +24,7 @@ from gateway.rewriting.chat_engine import ChatEngine
 from gateway.rewriting.llama_engine import LlamaEngine
 from gateway.rewriting.llama_weights import PEAKS, GraphSource, as_graph
 from gateway.rewriting.lora import CONFIG, WEIGHTS
-from gateway.rewriting.options import ChatOptions
+from gateway.rewriting.options import ChatOptions, Code
 from gateway.rewriting.smollm2_weights import GGUF_SHA256, PACKAGE, converted
 from gateway.rewriting.source import RewriterWeights
 from gateway.rewriting.strategy import Strategy
@@ -42,6 +42,7 @@ class SmolLm2Options(ChatOptions):
         description="Ask the `tuned` model, `cut` by rule first, or `instruct` the untuned one.",
     )
     max_new_tokens: int = Field(160, ge=1, le=512, description="Longest answer, tokens.")
+    languages: tuple[Code, ...] | None = Field(("en",), min_length=1, description="Languages that it reads.")
     adapter: Path | None = Field(
         None, description="Folder of another adapter; default models/rewriter. Only for `tuned`."
     )

@@ -83,6 +83,12 @@ class TransformersChatRewriter:
         wording and settings, which change answers as much as weights do."""
         return self._identity
 
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """The languages that it is asked in; None is any."""
+        named = self._options.languages
+        return None if named is None else frozenset(named)
+
     async def start(self) -> None:
         """Load in the worker thread and wait for it.
 

@@ -80,8 +80,8 @@ FAULTS: dict[str, tuple[Callable[[RewriteRequest], Any], RewriteFault]] = {
     "still offending": (lambda _: "a rude striped zebra", RewriteFault.OFFENDS),
     "worse": (lambda _: "a violent zebra on the grass", RewriteFault.OFFENDS),
     "offending part": (lambda _: "a zebra on the green grass. a rude one", RewriteFault.OFFENDS),
-    "drifted": (lambda _: "grass grass grass", RewriteFault.DRIFTED),
-    "lost subject": (lambda _: "some grass", RewriteFault.DRIFTED),
+    "drifted": (lambda _: "a zebra on the green grass, no trees" + ", so it seems" * 9, RewriteFault.DRIFTED),
+    "lost subject": (lambda _: "some grass", RewriteFault.LOST),
     "added person": (lambda _: "a zebra on the green grass, a child", RewriteFault.DRIFTED),
     "flipped negation": (lambda _: "a zebra on the green grass, trees", RewriteFault.DRIFTED),
 }
