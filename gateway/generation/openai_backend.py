@@ -53,6 +53,7 @@ class OpenAIGenerator:
             max_pixels=options.max_pixels,
             max_steps=options.max_steps,
             parameters=frozenset(options.parameters),
+            default_guidance=options.default_guidance,
         )
 
     @classmethod

@@ -43,6 +43,23 @@ class Drawing:
     def __init__(self, generators: Mapping[str, ImageGenerator]) -> None:
         self._generators = generators
 
+    def check(self, request: ImageRequest) -> None:
+        """Pass a request whose negative prompt only keeps things out of the picture; before any model runs.
+
+        Guidance goes from the negative prompt through the prompt: at 1 it stops at the prompt, and below, the
+        picture is drawn towards what the negative prompt says (Ho and Salimans 2022, equation 6).
+
+        Raises:
+            RequestInvalid: there is no such model, or the guidance that would be used is 1 or less.
+        """
+        card = self._generator(request).card
+        if request.negative_prompt is not None and not _heeds_negative(request, card):
+            raise RequestInvalid(
+                "negative_prompt: it needs a guidance_scale above 1, or it would have no effect or be drawn; "
+                "raise guidance_scale, or leave negative_prompt out.",
+                param="negative_prompt",
+            )
+
     async def run(
         self,
         request: ImageRequest,
@@ -154,7 +171,7 @@ def _again(request: ImageRequest, prompt: str, again: Regeneration, card: Genera
 
 
 def _heeds_negative(request: ImageRequest, card: GeneratorCard) -> bool:
-    """False when the guidance in use is 1 or less: it switches a negative prompt off, and is refused."""
+    """False when the guidance in use is 1 or less, or no number; an upstream may keep its own to itself."""
     guidance = card.default_guidance if request.guidance_scale is None else request.guidance_scale
     return guidance is None or guidance > 1
 

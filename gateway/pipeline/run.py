@@ -117,6 +117,7 @@ class Pipeline:
 
     async def _run(self, ending: Ending, emit: Emit | None, keep: Keep | None) -> Outcome:
         request, policy, trail, released = ending.request, ending.policy, ending.trail, ending.released
+        self._drawing.check(request)
 
         # 1. Judge what came: the picture, if there is one, then the prompt as written and normalised.
         given = await self._input.run(request, policy, trail, released=released is not None)

@@ -147,6 +147,41 @@ async def test_a_negative_prompt_is_sent_only_where_it_acts(
     assert painting.requests[1].negative_prompt == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "default", "status"),
+    [
+        (0.0, None, 400),  # draws the negative prompt alone
+        (0.5, None, 400),  # draws half of it
+        (1.0, None, 400),  # ignores it
+        (1.01, None, 200),
+        (None, 1.0, 400),
+        (None, 0.0, 400),
+        (None, 7.0, 200),
+        (None, None, 200),  # an upstream that keeps its default to itself
+        (3.0, 1.0, 200),
+    ],
+)
+async def test_a_negative_prompt_is_never_drawn(
+    tmp_path: Path, given: float | None, default: float | None, status: int
+) -> None:
+    """Whatever the backend, guidance of 1 or less refuses it by field, and nothing is judged or drawn."""
+    fields = {} if given is None else {"guidance_scale": given}
+    painting = Painting()
+    painting.card = dataclasses.replace(painting.card, default_guidance=default)
+    async with scripted_gateway(tmp_path / "g", painting=painting) as scripted:
+        answer = await scripted.http.post(
+            "/v1/images/generations",
+            json={"prompt": "a red apple", "negative_prompt": "a worm", **fields},
+            headers={"x-request-id": "r1"},
+        )
+        stages = [record["stage"] for record in scripted.trail("r1")]
+    assert answer.status_code == status
+    if status == 400:
+        assert answer.json()["error"]["param"] == "negative_prompt"
+        assert "guidance_scale" in answer.json()["error"]["message"]
+        assert (stages, painting.requests) == (["outcome"], [])
+
+
 async def test_a_classifier_that_names_what_it_saw_is_heard(tmp_path: Path) -> None:
     """The negative prompt holds the concept of the evidence, not the category's general words."""
 
