@@ -20,7 +20,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp
 
 from gateway import __version__
-from gateway.api import audit, held, images, models, moderations, ops, pages
+from gateway.api import audit, held, images, models, moderations, ops, pages, review
 from gateway.api.auth import Authenticator
 from gateway.api.edge import Edge
 from gateway.api.image_files import ImageFiles
@@ -40,6 +40,7 @@ _ROUTERS: Final = (
     held.router,
     models.router,
     audit.router,
+    review.router,
     ops.router,
     pages.router,
 )

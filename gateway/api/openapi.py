@@ -17,8 +17,10 @@ from pydantic.json_schema import models_json_schema
 from gateway.api.edit_request import ImageEditForm, ImageVariationForm
 from gateway.api.image_request import ImageGenerationRequest
 from gateway.api.moderation_request import ModerationRequest
+from gateway.api.review import ReviewActRequest
 
 _BODIES: Final[tuple[type[BaseModel], ...]] = (
+    ReviewActRequest,
     ImageGenerationRequest,
     ImageEditForm,
     ImageVariationForm,

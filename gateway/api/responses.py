@@ -95,6 +95,19 @@ HELD: Final[Responses] = {
     202: {"model": HeldWaiting, "description": "A person has yet to look at it."},
     **errors(404, *_ACCESS, 503),
 }
+REVIEW: Final[Responses] = {200: {"model": dict[str, Any]}, **errors(400, *_ACCESS, 503)}
+REVIEW_ONE: Final[Responses] = {200: {"model": dict[str, Any]}, **errors(404, *_ACCESS, 503)}
+REVIEW_ACT: Final[Responses] = {
+    200: {"model": dict[str, Any], "description": "The act, its record's id and when its effect leaves."},
+    **errors(400, 404, 409, *_ACCESS, 413, 503),
+}
+REVIEW_PICTURE: Final[Responses] = {
+    200: {
+        "description": "The picture.",
+        "content": {f"image/{form}": _PICTURE for form in ("png", "jpeg", "webp")},
+    },
+    **errors(400, 404, *_ACCESS, 503),
+}
 MODERATION: Final[Responses] = {
     200: {"model": ModerationsResponse, "description": "Judgements.", "headers": _headers(*_HEADERS)},
     **errors(*_WORK),

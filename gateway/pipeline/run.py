@@ -5,7 +5,8 @@ The order is the safety:
   2. rewrite it, then judge the rewrite       by the same policy; a failed or offending rewrite blocks
   3. draw                                     previews are judged before they are shown
   4. judge every picture                      what policy wants regenerated is drawn and judged again
-  5. deliver what was allowed                 nothing leaves before its records are durable
+  5. keep what must wait for a person         what can't be kept is blocked
+  6. deliver what was allowed                 nothing leaves before its records are durable
 It knows no HTTP, no model and no storage: those are behind `gateway.core.ports`.
 """
 
@@ -143,7 +144,8 @@ class Pipeline:
 
         # 5. Encode what is allowed, once; what is held is kept for a person.
         ready = await prepare(request, judged, trail.coverage)
-        ready, refused = await self._withholding.pictures(ending, settled, given.picture, judged, ready)
+        waiting = await self._withholding.pictures(ending, settled, given.picture, judged, ready)
+        ready = waiting.ready
         if released is not None and ready.hold is not None:  # all of it waits again
             ready = replace(ready, images=())
 
@@ -158,7 +160,7 @@ class Pipeline:
             action=ready.action.word,
             out=ready.out,
             closing_id=ending.closing_id,
-            more=ending.fields(ready.hold, refused),
+            more=ending.fields(ready.hold, waiting.refused, lacking=waiting.lacking),
         )
         await trail.durable()
         return outcome

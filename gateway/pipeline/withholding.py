@@ -51,8 +51,10 @@ class Ending:
     closing_id: str
     released: Released | None = None
 
-    def fields(self, hold: Hold | None = None, refused: str | None = None) -> Mapping[str, Json]:
-        """What reviewing adds to the closing record."""
+    def fields(
+        self, hold: Hold | None = None, refused: str | None = None, *, lacking: bool = False
+    ) -> Mapping[str, Json]:
+        """What reviewing adds to the closing record: where it goes, what waits, what could not be kept."""
         more = review_fields(self.policy, self.trail.decisions, self.closing_id)
         if self.released is not None:
             more = {"ticket": self.released.ticket}
@@ -60,7 +62,20 @@ class Ending:
             more["hold"] = {"deadline_us": hold.deadline_us}
         if refused is not None:
             more["hold"] = {"refused": refused}
+        if lacking:
+            more["kept"] = {"refused": "full"}
         return more
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What may leave and what waits. `refused` is why held pictures are blocked, if they are; `lacking` says
+    that there was no room for what the policy wants kept.
+    """
+
+    ready: Ready
+    refused: str | None = None
+    lacking: bool = False
 
 
 class Withholding:
@@ -86,16 +101,15 @@ class Withholding:
         source: Decision | None,
         judged: Sequence[JudgedPicture],
         ready: Ready,
-    ) -> tuple[Ready, str | None]:
-        """Return what may leave and what waits; with the word for why held pictures are blocked, if they are.
+    ) -> Waiting:
+        """Return what may leave and what waits, with what could not be kept.
 
         Raises:
             StorageUnavailable, AuditUnavailable, Overloaded: it can't be kept; nothing is released.
         """
         held = [one for one in judged if one.decision is not None and one.decision.action is Action.HOLD]
         if not held:
-            await self._keep(ending, judged)
-            return ready, None
+            return Waiting(ready, lacking=not await self._keep(ending, judged))
         later = await released_later(ending.request, held)
         if ending.released is not None:  # what was drawn for a release leaves together, or not at all
             later = tuple(sorted((*ready.images, *later), key=lambda image: image.index))
@@ -109,8 +123,9 @@ class Withholding:
         try:
             hold = await self._hold(ending, Stage.IMAGE, answer, seen)
         except HoldRefused as refused:
-            return _blocked(ready, refused.reason), refused.word
-        return replace(ready, hold=hold), None
+            return Waiting(_blocked(ready, refused.reason), refused=refused.word)
+        others = [one for one in judged if one not in held]
+        return Waiting(replace(ready, hold=hold), lacking=not await self._keep(ending, others))
 
     async def _hold(
         self,
@@ -135,11 +150,11 @@ class Withholding:
             )
         )
 
-    async def _keep(self, ending: Ending, judged: Sequence[JudgedPicture]) -> None:
-        """Keep what the policy wants kept; without room nothing is, and the metric of it counts that."""
+    async def _keep(self, ending: Ending, judged: Sequence[JudgedPicture]) -> bool:
+        """Keep what the policy wants kept; False without room: then it is not, and the record says so."""
         plan = ending.policy.review
         if not plan.keeps or self._concerns_minors(ending):
-            return
+            return True
         seen = []
         for one in judged:
             if one.decision is None or one.pixels is None:
@@ -148,11 +163,13 @@ class Withholding:
             if days:
                 withheld = one.decision.action in (Action.BLOCK, Action.REGENERATE)
                 seen.append(SeenPicture(one.index, one.pixels, days, withheld))
-        if seen:
-            await ending.trail.durable()
-            case_id = ending.closing_id if ending.released is None else ending.released.ticket
-            first = ending.trail.first_record if ending.released is None else ending.released.first_record
-            await self._holder.keep(case_id, first, ending.request, seen)
+        if not seen:
+            return True
+        await ending.trail.durable()
+        released = ending.released
+        case_id = ending.closing_id if released is None else released.ticket
+        first = ending.trail.first_record if released is None else released.first_record
+        return await self._holder.keep(case_id, first, ending.request, seen)
 
     def _concerns_minors(self, ending: Ending) -> bool:
         return not self._keeps_minors and any(concerns_minors(one) for one in ending.trail.decisions)

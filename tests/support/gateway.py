@@ -256,7 +256,7 @@ async def scripted_gateway(
 ) -> AsyncIterator[Scripted]:
     """Start a gateway whose parts can each be replaced by a faulty one; `more` are further classifiers."""
     load_tables()  # as a real start does: else the first request of a process pays for it
-    (folder / "policies").mkdir(parents=True)
+    (folder / "policies").mkdir(parents=True, exist_ok=True)
     (folder / "policies" / "scripted.yaml").write_text(policy)
     settings = load_settings(
         overrides={

@@ -28,6 +28,7 @@ from gateway.core.ports import GeneratorCard, Json, ModelIdentity
 from gateway.core.requests import Caller, ImageRequest
 from gateway.review.holding import HeldState
 from policies.decision import Action, Decision, Mode, PolicyRef, RuleHit, Severity, Stage
+from support.desk import EmptyDesk
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 POLICY = PolicyRef("default", "ab12cd34")
@@ -224,6 +225,10 @@ class ScriptedService:
         self.moderated.append((inputs, request_id, caller))
         self.moderated_within_s.append(timeout_s)
         return tuple(self.moderation(one) for one in inputs)
+
+    @property
+    def desk(self) -> Any:
+        return EmptyDesk()
 
     async def held(self, ticket: str, caller: Caller) -> HeldState:
         raise NotFound("There is no such ticket in this tenant.", param="ticket")

@@ -134,6 +134,10 @@ async def test_the_schema_tells_every_route(client: httpx.AsyncClient) -> None:
     assert set(schema["paths"]) == {
         PATH, "/v1/images/edits", "/v1/images/variations", "/v1/images/files/{name}",
         "/v1/images/held/{ticket}",
+        "/v1/review/cases", "/v1/review/queues", "/v1/review/cases/{case_id}",
+        "/v1/review/cases/{case_id}/lock", "/v1/review/cases/{case_id}/free",
+        "/v1/review/cases/{case_id}/unseal", "/v1/review/cases/{case_id}/pictures/{picture}",
+        "/v1/review/cases/{case_id}/acts", "/v1/review/acts/{act_id}/undo",
         "/v1/moderations", "/v1/models", "/v1/models/{model}",
         "/v1/audit/records", "/v1/audit/records/{record_id}", "/v1/audit/records/{record_id}/proof",
         "/v1/audit/records/{record_id}/unseal", "/v1/audit/checkpoint",

@@ -229,6 +229,18 @@ async def test_the_oldest_makes_room_but_never_what_a_hold_needs(tmp_path: Path)
         assert await kinds(scripted) != ["full", "request", "tile"]
 
 
+async def test_what_could_not_be_kept_is_told(tmp_path: Path) -> None:
+    """A picture that the policy wants kept and that found no room: the closing record says so."""
+    policy = POLICY + "keep_for_review: [{action: block, days: 3}]\n"
+    async with scripted_gateway(tmp_path / "g", policy=policy, painting=Painting(marks=[1])) as scripted:
+        scripted.gateway.desk._keeping._max_bytes = 10
+        await scripted.draw("an apple")
+
+        case = await only_case(scripted)
+        assert scripted.reader.get(case.id).public["kept"] == {"refused": "full"}
+        assert await kinds(scripted) == []
+
+
 async def test_by_default_nothing_is_kept_but_holds(tmp_path: Path) -> None:
     """Neither what was blocked nor what was allowed leaves anything behind."""
     async with scripted_gateway(tmp_path / "g", painting=Painting(marks=[1, 2, 0])) as scripted:
