@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gateway.cli.boundary import BLOCKED
+from gateway.cli.boundary import BLOCKED, CONFIGURATION
 from gateway.cli.local import SURFACE, local_caller, running_moderator, text_or_stdin
 from gateway.cli.options import ConfigOption, DataOption, JsonOption, settings_from
 from gateway.cli.printing import add_row, print_json, say, show, table
@@ -27,6 +27,14 @@ def moderate(  # noqa: PLR0917  # typer: parameters are options
     image: Annotated[
         Path | None, typer.Option("--image", help="Picture to judge: PNG, JPEG, WebP or still GIF.")
     ] = None,
+    jsonl: Annotated[
+        Path | None,
+        typer.Option("--jsonl", help="Many texts, a JSON object a line (`text`, perhaps `id`); `-`: stdin."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --jsonl: where results go; taken up again if it exists."),
+    ] = None,
     policy: Annotated[str | None, typer.Option(help="Policy by name; see `imagegate policy list`.")] = None,
     config: ConfigOption = None,
     data: DataOption = None,
@@ -42,7 +50,15 @@ def moderate(  # noqa: PLR0917  # typer: parameters are options
     - `imagegate moderate "a red apple"`
     - `imagegate moderate - < prompt.txt`
     - `imagegate moderate --image picture.png --json`
+    - `imagegate moderate --jsonl prompts.jsonl --out judged.jsonl`
+
+    With --jsonl every line of the input becomes a line of --out: its number and id, the action, severities,
+    rules, scores and the decision's id. Run it again to take up what was interrupted. The exit code is 0 when
+    every line was judged, whatever the verdicts, and 2 when a line could not be.
     """
+    if jsonl is not None or out is not None:
+        _many(jsonl, out, text, image, settings_from(config, data), policy, as_json=as_json)
+        return
     asked = _input(text, image)
     answer = asyncio.run(_judge(settings_from(config, data), asked, policy))
     decisions = [decision for _, decision in answer.decisions]
@@ -54,6 +70,43 @@ def moderate(  # noqa: PLR0917  # typer: parameters are options
             _report(modality.value, decision)
     if flagged:
         raise typer.Exit(BLOCKED)
+
+
+def _many(  # noqa: PLR0917
+    jsonl: Path | None,
+    out: Path | None,
+    text: str | None,
+    image: Path | None,
+    settings: Settings,
+    policy: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from gateway.cli.moderate_lines import moderate_lines
+    from gateway.core.errors import RequestInvalid
+
+    if jsonl is None or out is None:
+        raise RequestInvalid("--jsonl FILE and --out FILE belong together", param="--jsonl")
+    if text is not None or image is not None:
+        raise RequestInvalid("--jsonl judges a file; leave TEXT and --image out", param="--jsonl")
+    counts = asyncio.run(moderate_lines(settings, jsonl, out, policy))
+    if as_json:
+        told = {
+            "actions": counts.actions,
+            "errors": counts.errors,
+            "skipped": counts.skipped,
+            "out": str(out),
+        }
+        print_json(told)
+    else:
+        for action, number in sorted(counts.actions.items()):
+            say(f"{action:10} {number}")
+        if counts.skipped:
+            say(f"skipped    {counts.skipped} that {out} held already")
+        if counts.errors:
+            say(f"errors     {counts.errors} lines were not judged; {out} says why", style="red")
+    if counts.errors:
+        raise typer.Exit(CONFIGURATION)
 
 
 async def _judge(settings: Settings, asked: ModerationInput, policy: str | None) -> Moderation:

@@ -30,7 +30,7 @@ from policies.locks import carried_from
 from policies.policy import Policy
 
 _MODALITY = {Stage.PROMPT: Modality.TEXT, Stage.IMAGE: Modality.IMAGE}
-_AT_ONCE: Final = 4
+AT_ONCE: Final = 4
 """Inputs of an array that are judged at the same time: the others don't wait in the classifiers' queues."""
 
 
@@ -65,8 +65,11 @@ class Moderator:
         caller: Caller,
         timeout_s: float,
         surface: str = "moderations",
+        at_once: int = AT_ONCE,
     ) -> tuple[Moderation, ...]:
         """Return one answer per input, in order, within `timeout_s`; every decision is durable by then.
+
+        At most `at_once` inputs are under way at a time.
 
         Raises:
             RequestInvalid: a picture can't be decoded, or the policy judges no pictures.
@@ -79,14 +82,14 @@ class Moderator:
             try:
                 with turn(caller.tenant, caller.actor, bulk=len(inputs) > 1):
                     async with asyncio.timeout(timeout_s):
-                        return await self._run(inputs, self._policies.get(caller.policy), trail)
+                        return await self._run(inputs, self._policies.get(caller.policy), trail, at_once)
             except TimeoutError as error:
                 raise StageTimeout("The moderation ran out of time.") from error
 
     async def _run(
-        self, inputs: Sequence[ModerationInput], policy: Policy, trail: Trail
+        self, inputs: Sequence[ModerationInput], policy: Policy, trail: Trail, at_once: int
     ) -> tuple[Moderation, ...]:
-        answers = await all_or_none([self._one(one, policy, trail) for one in inputs], at_once=_AT_ONCE)
+        answers = await all_or_none([self._one(one, policy, trail) for one in inputs], at_once=at_once)
         decisions = [decision for answer in answers for _, decision in answer.decisions]
         trail.coverage = coverage_of([d for d in decisions if d.stage is Stage.IMAGE], policy)
         action = max((d.action for d in decisions), default=Action.BLOCK)
