@@ -2,8 +2,8 @@
 
 Duty: decode one still picture or say why not. It knows no request and no upstream: the caller turns
 `ImageRefused` into its own error and names the field. Alpha is composited on white, because white is what
-most viewers and the image models' training pictures show; EXIF orientation is applied, so that what is judged
-is what people see.
+most viewers and the image models' training pictures show; EXIF orientation, colour profiles and gamma are
+applied, so that what is judged is what people see.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from classifiers.protocol import Mask, Pixels
-from gateway.imaging.structure import excess
+from gateway.imaging.colour import ColourRefused, to_srgb
+from gateway.imaging.structure import excess, has_animation_chunks
 from gateway.imaging.workers import PixelWorkers, shared_workers
 
 # What Pillow's parsers raise on malformed files (its own documentation names OSError alone; the others come
@@ -106,6 +107,8 @@ def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], 
     _bombs_are_errors()
     if (too_many := excess(content)) is not None:  # here, since its walk would hold the event loop
         raise ImageRefused(f"the picture's file has {too_many}; save it again")
+    if has_animation_chunks(content):  # one that claims a single frame too: viewers may show another picture
+        raise ImageRefused("the png is animated; send a single still picture")
     try:
         # 1 the header alone: format and size
         with Image.open(io.BytesIO(content), formats=sorted(f.upper() for f in limits.formats)) as image:
@@ -156,7 +159,12 @@ def _as_rgb(image: Image.Image) -> Pixels:
     if image.mode in _WIDE_GREY:
         # Pillow clips 16-bit grey at 255, which would hide the picture from the classifiers.
         grey = (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+        told, image = image.info, Image.fromarray(grey)
+        image.info = {key: told[key] for key in ("icc_profile", "gamma", "srgb") if key in told}
+    try:
+        image = to_srgb(image)
+    except ColourRefused as error:
+        raise ImageRefused(f"the picture can't be shown: {error}; save it again as sRGB") from error
     if image.has_transparency_data:
         # No copy more than needed: at the limit of pixels each one is 67 MB.
         layer = image if image.mode == "RGBA" else image.convert("RGBA")

@@ -21,6 +21,7 @@ MAX_IMAGE_BLOCKS: Final = 100_000
 """Of a GIF's picture, 255 bytes each: more than 20 MB hold."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
+_ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _JPEG: Final = b"\xff\xd8"
 _GIF: Final = b"GIF8"
 _EXTENSION: Final = 0x21
@@ -45,6 +46,23 @@ def excess(content: bytes) -> str | None:
         if content.count(_SCAN) > MAX_SCANS:
             return f"more than {MAX_SCANS} scans"
     return None
+
+
+def has_animation_chunks(content: bytes) -> bool:
+    """Whether a PNG holds any chunk of an animation (APNG: acTL, fcTL, fdAT), whatever it says of frames.
+
+    A false count of frames makes one reader show the still picture and another one the frames. Call it on a
+    file that is not in excess.
+    """
+    if not content.startswith(_PNG):
+        return False
+    place = len(_PNG)
+    while place + 8 <= len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        if content[place + 4 : place + 8] in _ANIMATION:
+            return True
+        place += 12 + length
+    return False
 
 
 def _too_many(parts: str) -> str:

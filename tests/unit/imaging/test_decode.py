@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from gateway.core.errors import Overloaded
 from gateway.imaging.decode import DecodeLimits, ImageRefused, decode, decode_blocking
@@ -234,3 +234,98 @@ async def test_a_full_queue_is_overloaded():
     workers.close()
     with pytest.raises(Overloaded):
         await workers.run(lambda: 5)
+
+
+def with_chunk(png, kind, body):
+    """The PNG with one more chunk behind its header."""
+    whole = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png[:33] + whole + png[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"acTL", struct.pack(">II", 1, 0)),
+        (b"acTL", struct.pack(">II", 0, 0)),
+        (b"acTL", b""),
+        (b"fcTL", bytes(26)),
+        (b"fdAT", bytes(8)),
+    ],
+)
+async def test_a_png_with_any_part_of_an_animation_is_refused(kind, body):
+    """A false count of frames shows one picture here and another one elsewhere."""
+    with pytest.raises(ImageRefused, match="animated; send a single still"):
+        await decode(with_chunk(encoded(picture(), "PNG"), kind, body))
+
+
+def ramp(mode="L"):
+    grey = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (8, 1)))
+    return grey if mode == "L" else grey.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+async def test_gamma_is_applied_as_viewers_apply_it(mode):
+    """A gamma that turns a dark picture bright is judged bright; that of a screen changes nothing."""
+    plain = encoded(ramp(mode), "PNG")
+    as_written = await decode(plain)
+
+    assert np.array_equal(await decode(with_chunk(plain, b"gAMA", struct.pack(">I", 45455))), as_written)
+    bright = await decode(with_chunk(plain, b"gAMA", struct.pack(">I", 1_000_000)))
+    assert bright[0, 20, 0] > 200 > as_written[0, 20, 0]
+    sure = with_chunk(with_chunk(plain, b"gAMA", struct.pack(">I", 1_000_000)), b"sRGB", b"\0")
+    assert np.array_equal(await decode(sure), as_written)
+
+
+@pytest.mark.parametrize("gamma", [0, 1, 2**31 - 1])
+async def test_a_gamma_that_is_none_is_refused(gamma):
+    """A gamma outside all reason would show nothing."""
+    with pytest.raises(ImageRefused, match="save it again as sRGB"):
+        await decode(with_chunk(encoded(ramp(), "PNG"), b"gAMA", struct.pack(">I", gamma)))
+
+
+def lab_profile():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def swapped_profile():
+    """sRGB whose red and blue primaries changed places: what is written red is shown blue."""
+    whole = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for at in range(132, 132 + 12 * struct.unpack_from(">I", whole, 128)[0], 12):
+        other = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(bytes(whole[at : at + 4]))
+        if other is not None:
+            whole[at : at + 4] = other
+    return bytes(whole)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_a_colour_profile_is_applied_as_viewers_apply_it(kind):
+    """A profile that turns red into blue is judged blue; sRGB's own changes next to nothing."""
+    red = Image.new("RGB", (16, 16), (220, 20, 20))
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    as_written = await decode(encoded(red, kind, icc_profile=own))
+    shown = await decode(encoded(red, kind, icc_profile=swapped_profile()))
+
+    assert abs(as_written[8, 8].astype(int) - (220, 20, 20)).max() < 8
+    assert shown[8, 8, 2] > 150 > 100 > shown[8, 8, 0]
+
+
+async def test_a_broken_profile_is_refused():
+    """What can't be applied can't be judged as it is shown."""
+    with pytest.raises(ImageRefused, match=r"colour profile.*save it again as sRGB"):
+        await decode(encoded(picture(), "PNG", icc_profile=b"no profile at all"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK"])
+async def test_a_profile_for_another_kind_of_picture_changes_nothing(mode):
+    """A grey picture saved with the profile of the coloured one it was is common, and shown as it is."""
+    image = Image.new("I;16", (8, 8), 40_000) if mode == "I;16" else picture(8, 8).convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    as_written = await decode(encoded(image, kind))
+
+    shown = await decode(encoded(image, kind, icc_profile=own))
+    assert abs(shown.astype(int) - as_written).max() <= 2
+    lab = await decode(encoded(image, kind, icc_profile=lab_profile()))
+    assert np.array_equal(lab, as_written)
