@@ -55,6 +55,7 @@ class AuditQuery(BaseModel):
     action: _Word | None = Field(None, description="allow, redact, regenerate, rewrite, hold, block.")
     category: _Word | None = Field(None, description="A rule matched on this category or one below it.")
     rule: _Word | None = None
+    shadow: _Word | None = Field(None, description="This rule, on trial, matched in the request.")
     policy_revision: _Word | None = None
     tenant: _Word | None = Field(None, description="Another tenant than the key's own: admin only.")
     degraded: bool | None = None
@@ -155,6 +156,7 @@ def _filters(query: AuditQuery, caller: Caller) -> RecordFilter:
         action=query.action,
         category=query.category,
         rule=query.rule,
+        shadow=query.shadow,
         policy_revision=query.policy_revision,
         type=query.type,
         from_us=_microseconds(query.since),

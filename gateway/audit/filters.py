@@ -23,6 +23,7 @@ ACTIONS: Final = tuple(action.word for action in Action)
 class RecordFilter:
     """What to list; every given field must fit. Times are µs UTC, `from_us` included, `to_us` not.
 
+    `shadow` finds the requests on which a rule on trial matched, by their closing records.
     `category` counts everything below it: `violence` also finds hits on `violence/graphic`. `of_requests`
     leaves out what the server says of itself, which is no tenant's.
     """
@@ -34,6 +35,7 @@ class RecordFilter:
     action: str | None = None
     category: str | None = None
     rule: str | None = None
+    shadow: str | None = None
     policy_revision: str | None = None
     tenant: str | None = None
     type: str | None = None
@@ -77,6 +79,9 @@ def source_of(filters: RecordFilter) -> tuple[Source, list[object]]:
         return Source(_joined("marks", " AND marks.kind = 'rule' AND marks.value = ?"), "marks.idx"), [
             filters.rule
         ]
+    if filters.shadow is not None:
+        source = Source(_joined("marks", " AND marks.kind = 'shadow' AND marks.value = ?"), "marks.idx")
+        return source, [filters.shadow]
     if filters.category is None:
         return Source("records", "records.idx"), []
     term, values = _within(filters.category)
@@ -103,10 +108,13 @@ def conditions_of(filters: RecordFilter, values: list[object]) -> list[str]:
         if value is not None:
             conditions.append(condition)
             values.append(value)
-    if filters.rule is not None and filters.category is not None:  # alone, the category is the source
+    if (filters.rule or filters.shadow) and filters.category is not None:  # alone, it is the source
         term, terms = _within(filters.category)
         conditions.append(f"records.idx IN (SELECT idx FROM marks WHERE kind = 'category' AND {term})")  # noqa: S608
         values += terms
+    if filters.rule is not None and filters.shadow is not None:  # the rule is the source
+        conditions.append("records.idx IN (SELECT idx FROM marks WHERE kind = 'shadow' AND value = ?)")
+        values.append(filters.shadow)
     if filters.action not in {None, "allow"}:
         conditions.append("action <> 'allow'")
     if filters.type not in {None, "decision"}:

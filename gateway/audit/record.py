@@ -55,7 +55,7 @@ class Searched:
     policy_revision: str | None
     degraded: int
     marks: tuple[tuple[str, str], ...]
-    """(`rule` or `category`, value), without doubles."""
+    """(`rule`, `category` or `shadow`, value), without doubles."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def searched(public: Mapping[str, Any]) -> Searched:
         action=_text(public.get("action")),
         policy_revision=_text(policy.get("revision")) if isinstance(policy, Mapping) else None,
         degraded=int(public.get("degraded") is True),
-        marks=_marks(rules) if rules and isinstance(rules, Sequence) else (),
+        marks=_all_marks(public, rules),
     )
 
 
@@ -172,6 +172,17 @@ def _check(draft: RecordDraft, public: Mapping[str, object]) -> None:
 
 def _text(value: object) -> str | None:
     return str(value) if isinstance(value, str) else None
+
+
+def _all_marks(public: Mapping[str, Any], rules: object) -> tuple[tuple[str, str], ...]:
+    """What was hit here; in a closing record, what led to it (`because`) and which rules were on trial."""
+    hits = _marks(rules) if rules and isinstance(rules, Sequence) else ()
+    because, shadowed = public.get("because"), public.get("shadowed")
+    if isinstance(because, list | tuple):
+        hits += _marks(because)
+    if isinstance(shadowed, list | tuple):
+        hits += tuple(("shadow", str(rule)) for rule in dict.fromkeys(shadowed) if isinstance(rule, str))
+    return hits
 
 
 def _marks(rules: Sequence[object]) -> tuple[tuple[str, str], ...]:

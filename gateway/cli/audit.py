@@ -45,6 +45,7 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
         str | None, typer.Option(help="A rule matched on this category or one below it.")
     ] = None,
     rule: Annotated[str | None, typer.Option(help="This rule matched.")] = None,
+    shadow: Annotated[str | None, typer.Option(help="This rule, on trial, matched in the request.")] = None,
     policy_revision: Annotated[str | None, typer.Option(help="Decided by this policy revision.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
     record_type: Annotated[
@@ -77,6 +78,7 @@ def list_(  # noqa: PLR0917  # typer: parameters are options
         action=action,
         category=category,
         rule=rule,
+        shadow=shadow,
         policy_revision=policy_revision,
         tenant=tenant,
         type=record_type,

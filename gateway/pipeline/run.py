@@ -180,6 +180,7 @@ class Pipeline:
             type(outcome).__name__.lower(),
             action=(Action.BLOCK if hold is None else Action.HOLD).word,
             fault=settled.fault,
+            because=decision if settled.fault is not None else None,
             closing_id=ending.closing_id,
             more=ending.fields(hold, refused),
         )

@@ -203,10 +203,12 @@ class Trail:
         fault: str | None = None,
         closing_id: str | None = None,
         more: Mapping[str, Json] | None = None,
+        because: Decision | None = None,
     ) -> str:
         """Record the outcome, once; it names every record before it. Returns the closing record's id.
 
-        `fault` says why no rewrite could be used; `more` is what reviewing adds (`for_review`).
+        `fault` says why no rewrite could be used; `more` is what reviewing adds (`for_review`). `because` is
+        given where the action is none that a decision before it had: the record is found by its rules too.
         """
         latency_us = (time.monotonic_ns() - self._started_ns) // 1000
         public: dict[str, Json] = {
@@ -228,6 +230,11 @@ class Trail:
             public["rewrite"] = {"fault": str(fault)}
         if more is not None:
             public |= more
+        if because is not None:
+            public["because"] = [{"category": hit.category, "id": hit.rule} for hit in because.rules]
+        shadowed = list(dict.fromkeys(hit.rule for decision in self.decisions for hit in decision.shadow))
+        if shadowed:
+            public["shadowed"] = shadowed
         closing_id = closing_id or new_id()
         self._append(closing_id, "outcome", public, None)
         self._closed = True
