@@ -25,6 +25,7 @@ from gateway.core.requests import Caller
 GENERATE: Final = frozenset({Role.GENERATE})
 AUDIT: Final = frozenset({Role.AUDIT, Role.REVIEW})
 REVIEW: Final = frozenset({Role.REVIEW})
+METRICS: Final = frozenset({Role.METRICS})
 ANYONE: Final = frozenset(Role)
 _RECHECK_S: Final = 1.0
 _MAX_KEY: Final = 256

@@ -35,6 +35,7 @@ class Role(StrEnum):
     GENERATE = "generate"
     REVIEW = "review"
     AUDIT = "audit"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 

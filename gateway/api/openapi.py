@@ -26,7 +26,7 @@ _BODIES: Final[tuple[type[BaseModel], ...]] = (
     ImageVariationForm,
     ModerationRequest,
 )
-_WITHOUT_KEY: Final = frozenset({"/healthz", "/readyz", "/metrics", "/v1/images/files/{name}"})
+_WITHOUT_KEY: Final = frozenset({"/healthz", "/readyz", "/v1/images/files/{name}"})
 _SCHEME: Final = "apiKey"
 _DESCRIPTION: Final = (
     "Prompts and pictures are judged by the operator's policy; every decision is on record. A block is a 400 "

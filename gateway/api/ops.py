@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api import responses
+from gateway.api.auth import METRICS
 from gateway.api.edge import READY, edge_of
 from gateway.api.problems import DEFAULT_WAIT_S, JSON, wait_headers
 from gateway.telemetry.metrics import CONTENT_TYPE
@@ -54,4 +55,6 @@ async def readyz(request: Request) -> Response:
 )
 async def metrics(request: Request) -> Response:
     """Text exposition format; no label holds a prompt, a key, a tenant or an address."""
-    return Response(edge_of(request).metrics.render(), headers={**_FRESH, "content-type": CONTENT_TYPE})
+    edge = edge_of(request)
+    edge.keys.authenticate(request, METRICS)
+    return Response(edge.metrics.render(), headers={**_FRESH, "content-type": CONTENT_TYPE})

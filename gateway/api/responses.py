@@ -122,7 +122,7 @@ READY: Final[Responses] = {
 }
 METRICS: Final[Responses] = {
     200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-    **errors(500),
+    **errors(*_ACCESS),
 }
 RECORDS: Final[Responses] = {200: {"model": RecordPage}, **errors(400, *_ACCESS, 503)}
 RECORD: Final[Responses] = {200: {"model": dict[str, Any]}, **errors(404, *_ACCESS, 503)}

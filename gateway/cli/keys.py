@@ -29,6 +29,7 @@ class RoleName(StrEnum):
     GENERATE = "generate"
     REVIEW = "review"
     AUDIT = "audit"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 

@@ -114,6 +114,7 @@ def test_a_double_id_is_refused(keys: Path) -> None:
         ("GET", "/v1/audit/records", {Role.AUDIT, Role.REVIEW, Role.ADMIN}),
         ("GET", "/v1/audit/records/r1", {Role.AUDIT, Role.REVIEW, Role.ADMIN}),
         ("GET", "/v1/audit/checkpoint", {Role.AUDIT, Role.REVIEW, Role.ADMIN}),
+        ("GET", "/metrics", {Role.METRICS, Role.ADMIN}),
     ],
 )
 async def test_each_role_reaches_its_routes_only(
@@ -218,6 +219,7 @@ def test_without_keys_only_loopback_is_served(host: str) -> None:
         check_bind(FakeSettings(server=FakeServer(host=local)))
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/metrics"])
 @pytest.mark.parametrize(
     ("host", "status"),
     [
@@ -231,7 +233,7 @@ def test_without_keys_only_loopback_is_served(host: str) -> None:
     ],
 )
 async def test_without_keys_a_foreign_name_is_refused(
-    client: httpx.AsyncClient, host: str, status: int
+    client: httpx.AsyncClient, host: str, status: int, path: str
 ) -> None:
     """A web page whose name was pointed at this machine can't use an open server."""
-    assert (await client.get("/v1/models", headers={"host": host})).status_code == status
+    assert (await client.get(path, headers={"host": host})).status_code == status
