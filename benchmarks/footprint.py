@@ -224,7 +224,7 @@ async def parts(folder: Path) -> None:
 
     steps.tell("the command")
     import gateway.api.app
-    import gateway.cli.server
+    import gateway.door.server
     from gateway.service.wiring import build
 
     steps.tell("the gateway's modules")

@@ -81,12 +81,13 @@ class Verifier:
             NoteInvalid: malformed, another origin, or no good signature by this key.
         """
         text, head = _parse(note, self.name)
+        signed = text.encode()
         for line in note[len(text) + 1 :].splitlines():
             signature = self._signature(line)
             if signature is None:
                 continue  # another key's line: witnesses may sign too
             try:
-                self._key.verify(signature, text.encode())
+                self._key.verify(signature, signed)
             except InvalidSignature as cause:
                 raise NoteInvalid("the signature does not fit the text") from cause
             return head
@@ -98,7 +99,7 @@ class Verifier:
             return None
         try:
             blob = base64.b64decode(encoded, validate=True)
-        except binascii.Error as cause:
+        except ValueError as cause:  # binascii.Error is one; so is a letter outside ASCII
             raise NoteInvalid("a signature line is not base64") from cause
         return blob[4:] if blob[:4] == self.key_hash else None
 
@@ -143,6 +144,8 @@ class Signer:
 
 def _parse(note: str, origin: str) -> tuple[str, Head]:
     """Split off the signed text (with its last newline) and read the head in it."""
+    if not note.isascii() and any("\ud800" <= letter <= "\udfff" for letter in note):
+        raise NoteInvalid("it holds a lone surrogate, so it is no text")
     text, gap, _ = note.partition("\n\n")
     lines = text.split("\n")
     if not gap or len(lines) < 3:

@@ -1,7 +1,8 @@
-"""The append-only file of signed heads that lies outside the database. It knows no tree.
+"""The signed heads kept outside the database: an append-only file of all, and a file of the last one alone.
 
-One JSON string a line, each a signed note. A crash of the machine may tear the last line; the next start ends
-the torn line and goes on behind it.
+In the first, one JSON string a line, each a signed note. A crash of the machine may tear the last line; the
+next start ends the torn line and goes on behind it. The last head's file lies beside the signing key: who
+takes the log back must change both places. This module knows no tree.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.audit.checkpoint import Head, NoteInvalid, Verifier
+from gateway.audit.proof import HEADER as PROOF_HEADER
 from gateway.core.errors import ConfigurationError
 
 
@@ -44,7 +46,7 @@ def read_heads(path: Path, verifiers: tuple[Verifier, ...]) -> HeadsRead:
             continue
         try:
             note = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             torn += 1
             continue
         head = open_with_any(note, verifiers) if isinstance(note, str) else None
@@ -63,6 +65,42 @@ def open_with_any(note: str, verifiers: tuple[Verifier, ...]) -> Head | None:
         except NoteInvalid:
             continue
     return None
+
+
+def read_note(path: Path) -> str | None:
+    """Return the signed note in a file, or None when there is no file. A proof counts: its head is meant.
+
+    Raises:
+        ConfigurationError: it can't be read.
+    """
+    try:
+        text = path.read_bytes().decode(errors="replace")  # what is no text is no signed note either
+    except FileNotFoundError:
+        return None
+    except OSError as cause:
+        raise ConfigurationError(f"signed head {path} can't be read: {cause.strerror}") from cause
+    return text.partition("\n\n")[2] if text.startswith(PROOF_HEADER) else text
+
+
+class LastHead:
+    """The last signed head in a file of its own, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keep(self, note: str) -> None:
+        """Replace the head durably; a crash leaves the old one or the new one.
+
+        Raises:
+            OSError: it may not be on disk.
+        """
+        side = self._path.with_name(f".{self._path.name}.new")
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with side.open("wb") as file:
+            file.write(note.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        side.replace(self._path)
 
 
 class HeadsFile:

@@ -17,6 +17,7 @@ from typing import Final
 
 from gateway.audit import schema
 from gateway.audit.checkpoint import Head
+from gateway.audit.heads import LastHead
 from gateway.audit.inbox import Inbox, Promise, Waiting
 from gateway.audit.notary import Notary
 from gateway.audit.opening import Opened, free_bytes, open_log, reopen_store
@@ -43,7 +44,12 @@ class SqliteAuditLog:
         self._connect = connect
         self._on_broken = on_broken
         self._maker = RecordMaker(opened.store.node, opened.sealer)
-        self._notary = Notary(opened.signer, opened.heads, opened.settings.checkpoint_interval_s)
+        self._notary = Notary(
+            opened.signer,
+            opened.heads,
+            LastHead(opened.settings.last_head),
+            opened.settings.checkpoint_interval_s,
+        )
         self._inbox = Inbox(opened.settings.queue_limit)
         self._taken: Sequence[Waiting] = ()
         self._last_record_s = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from gateway.audit.checkpoint import Head, Signer
-from gateway.audit.heads import HeadsFile
+from gateway.audit.heads import HeadsFile, LastHead
 from gateway.audit.settings import BATCH_LIMIT
 from gateway.audit.store import SignedHead, Store
 from gateway.audit.tree import Frontier
@@ -15,9 +15,10 @@ from gateway.core.errors import AuditCorrupt
 class Notary:
     """Signs the heads of one log."""
 
-    def __init__(self, signer: Signer, heads: HeadsFile, interval_s: float) -> None:
+    def __init__(self, signer: Signer, heads: HeadsFile, last: LastHead, interval_s: float) -> None:
         self._signer = signer
         self._heads = heads
+        self._last = last
         self._interval_s = interval_s
         self._last_s = time.monotonic()
 
@@ -40,7 +41,7 @@ class Notary:
 
         1. Re-read and re-hash every record since the last signed head, on top of that head's edge.
         2. Compare with the tree that the receipts came from.
-        3. Sign; write the head outside the database first, then keep it inside.
+        3. Sign; write the head in both places outside the database first, then keep it inside.
 
         Raises:
             AuditCorrupt: what is stored is not what was written.
@@ -54,5 +55,6 @@ class Notary:
             raise AuditCorrupt("the stored records are not those that were written")
         note = self._signer.sign(Head(edge.size, root))  # 3
         self._heads.append(note)
+        self._last.keep(note)
         store.keep_signed(SignedHead(edge, root, note))
         self._last_s = time.monotonic()

@@ -8,8 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.audit.checkpoint import Signer
-from gateway.audit.heads import HeadsFile, read_heads
+from gateway.audit.checkpoint import Head, Signer
+from gateway.audit.heads import HeadsFile, open_with_any, read_heads, read_note
 from gateway.audit.sealing import Sealer
 from gateway.audit.settings import AuditSettings
 from gateway.audit.store import Connect, Store
@@ -79,13 +79,15 @@ def open_log(settings: AuditSettings, connect: Connect) -> Opened:
             settings.signing_key, settings.verifier_key, settings.origin, may_create=fresh
         )  # 2
         sealer = Sealer.from_file(settings.sealing_key, may_create=fresh)
-        had_heads = settings.heads.exists()
+        had_heads, had_last = settings.heads.exists(), settings.last_head.exists()
         store = _open_store(settings, signer, connect)  # 3
         gaps = []
         if not store.closed_cleanly:
             gaps.append("unclean shutdown")
         if store.signed is not None and not had_heads:
             gaps.append("heads file missing")
+        if store.signed is not None and not had_last:
+            gaps.append("last head missing")
         heads = HeadsFile(settings.heads)
         store.mark_clean(clean=False)  # 4
     except BaseException:
@@ -127,11 +129,24 @@ def _open_store(settings: AuditSettings, signer: Signer, connect: Connect) -> St
 
 
 def _recovered(settings: AuditSettings, signer: Signer, connect: Connect) -> Store:
-    outside = read_heads(settings.heads, (signer.verifier,))
+    known = (*read_heads(settings.heads, (signer.verifier,)).heads, *_last_head(settings, signer))
     store = Store(settings.database, settings.node, connect)
     try:
-        store.recover(signer.verifier, outside.heads)
+        store.recover(signer.verifier, known)
     except BaseException:
         store.abandon()
         raise
     return store
+
+
+def _last_head(settings: AuditSettings, signer: Signer) -> tuple[Head, ...]:
+    """Raises AuditCorrupt when something else than a head of ours stands there."""
+    note = read_note(settings.last_head)
+    if note is None:
+        return ()
+    head = open_with_any(note, (signer.verifier,))
+    if head is None:
+        raise AuditCorrupt(
+            f"the last signed head, in {settings.last_head}, does not hold under this key: it was altered"
+        )
+    return (head,)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from gateway.audit.checkpoint import Head, NoteInvalid, Verifier
 from gateway.audit.tree import HASH_BYTES, leaf_hash, verify_inclusion
 
-_HEADER: Final = "c2sp.org/tlog-proof@v1"
+HEADER: Final = "c2sp.org/tlog-proof@v1"
 _MAX_PATH: Final = 63
 
 
@@ -38,7 +38,7 @@ class ProvedRecord:
 def make_proof(path: Sequence[bytes], index: int, body: bytes, note: str) -> str:
     """Return the file for record `index` with the bytes `body`; `path` leads to the head in `note`."""
     nodes = [_text(node) for node in path]
-    lines = [_HEADER, f"extra {_text(body)}", f"index {index}", *nodes, "", note.rstrip("\n")]
+    lines = [HEADER, f"extra {_text(body)}", f"index {index}", *nodes, "", note.rstrip("\n")]
     return "\n".join(lines) + "\n"
 
 
@@ -59,7 +59,7 @@ def check_proof(text: str, verifiers: Sequence[Verifier]) -> ProvedRecord:
         raise ProofInvalid("the record is not in the log that the head signs: it was changed, or another's")
     try:
         public = json.loads(body)  # 3
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise ProofInvalid("the record is no JSON") from cause
     if not isinstance(public, dict):
         raise ProofInvalid("the record is no JSON object")
@@ -79,9 +79,9 @@ def _signed(note: str, verifiers: Sequence[Verifier]) -> Head:
 def _parse(text: str) -> tuple[int, bytes, list[bytes], str]:
     top, gap, note = text.partition("\n\n")
     lines = top.split("\n")
-    if not gap or lines[0] != _HEADER:
+    if not gap or lines[0] != HEADER:
         raise ProofInvalid(
-            f"no proof: it must begin with {_HEADER} and hold a signed head after an empty line"
+            f"no proof: it must begin with {HEADER} and hold a signed head after an empty line"
         )
     if len(lines) < 3 or not lines[1].startswith("extra ") or not lines[2].startswith("index "):
         raise ProofInvalid(

@@ -22,6 +22,7 @@ from gateway.audit.tree import inclusion_ranges, root_of
 from gateway.core.errors import AuditUnavailable, ConfigurationError, Conflict, NotFound, RequestInvalid
 
 MAX_LIMIT: Final = 500
+_DAMAGED: Final = "the audit log is damaged here; `imagegate audit verify` says how"
 _LEAVES_AT_ONCE: Final = 4096
 _COLUMNS: Final = "records.idx, id, type, leaf, body"
 
@@ -153,13 +154,18 @@ class AuditReader:
         """
         record = self.get(record_id)
         heads = self._query("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1", [])
+        if heads and not isinstance(heads[0][0], int):
+            raise AuditUnavailable(_DAMAGED)
         if not heads or heads[0][0] <= record.index:
             raise Conflict(
                 "No signed head covers this record yet; one is signed within ten seconds: try again."
             )
         size, note = heads[0]
-        path = [root_of(self._leaves(*span)) for span in inclusion_ranges(size, record.index)]
-        return make_proof(path, record.index, record.body, str(note))
+        try:
+            path = [root_of(self._leaves(*span)) for span in inclusion_ranges(size, record.index)]
+            return make_proof(path, record.index, record.body, str(note))
+        except TypeError as cause:  # stored as another type than we write
+            raise AuditUnavailable(_DAMAGED) from cause
 
     def _leaves(self, low: int, high: int) -> Iterator[bytes]:
         """The leaves `[low, high)`, in order."""

@@ -46,8 +46,8 @@ class ReviewChecks:
         acts = {str(public.get("id")): public for _, public in self._acts}
         settled: set[object] = set()
         for index, public in self._acts:
-            act, case = public.get("act"), public.get("case")
-            if act not in ACTS:  # 1
+            act, case = public.get("act"), str(public.get("case"))
+            if str(act) not in ACTS:  # 1
                 yield f"record {index}: its act is none that we know"
                 continue
             target = known.get(str(public.get("decision")))
@@ -55,7 +55,7 @@ class ReviewChecks:
                 yield f"record {index}: it points at no earlier decision of its tenant"
             if act == "undo":  # 3
                 undone = acts.get(str(public.get("undoes")))
-                if undone is None or undone.get("case") != case:
+                if undone is None or str(undone.get("case")) != case:
                     yield f"record {index}: it undoes no act on its case"
             if act == "settle":  # 4
                 if case in settled:

@@ -13,7 +13,7 @@ BATCH_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings:
-    """One log: a folder with `audit.db`, and three paths that should lie outside it.
+    """One log: a folder with `audit.db`, and four paths that should lie outside it.
 
     `origin` names the deployment in every signed head (`host.example/imagegate`, no spaces, no `+`). Left
     out, the paths fall beside the folder (`audit-keys/` and `audit-heads.txt`): good for a first run; put
@@ -24,6 +24,7 @@ class AuditSettings:
     folder: Path
     origin: str = "imagegate/default"
     heads_file: Path | None = None
+    head_file: Path | None = None
     key_file: Path | None = None
     seal_key_file: Path | None = None
     queue_limit: int = 4096
@@ -53,6 +54,11 @@ class AuditSettings:
     def heads(self) -> Path:
         """The append-only file of signed heads."""
         return self.heads_file or self.folder.parent / "audit-heads.txt"
+
+    @property
+    def last_head(self) -> Path:
+        """The file of the last signed head alone."""
+        return self.head_file or self.signing_key.with_name(self.signing_key.name + ".head")
 
     @property
     def signing_key(self) -> Path:

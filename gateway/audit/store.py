@@ -94,9 +94,9 @@ class Store:
             return Frontier()
         size, root, peaks, note = row
         try:
-            head = verifier.open(note)
+            head = verifier.open(str(note))
             frontier = Frontier.from_bytes(size, peaks)
-        except (NoteInvalid, TypeError, ValueError) as cause:
+        except (NoteInvalid, AttributeError, TypeError, ValueError) as cause:
             raise AuditCorrupt(f"the signed head at {size} is broken: {cause}") from cause
         if head != Head(size, root) or frontier.root() != root:
             raise AuditCorrupt(f"the signed head at {size} does not fit what is stored beside it")
@@ -127,7 +127,7 @@ class Store:
         for expected, (index, leaf, body) in enumerate(rows, start=size):
             if index != expected:
                 raise AuditCorrupt(f"record {expected} is missing")
-            if leaf != leaf_hash(body):
+            if not isinstance(body, bytes) or leaf != leaf_hash(body):
                 raise AuditCorrupt(f"record {index} was altered")
             yield leaf
 

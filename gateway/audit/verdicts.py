@@ -18,6 +18,8 @@ EXIT_CODES: Final = {
     "heads file": 29,
     "request closed": 30,
     "reviews": 31,
+    "last head": 32,
+    "heads given": 33,
 }
 """Every check, in the order in which a failed one decides the exit code."""
 
@@ -43,7 +45,8 @@ class Check:
 class VerifyReport:
     """A verified log. `unsigned_records` at the end are covered by no head yet; `open_requests` still run.
 
-    `heads_file_checked` false means: a rollback to an older copy can't be seen.
+    `heads_file_checked` and `last_head_checked` false, with no head given, means: a rollback to an older copy
+    can't be seen.
     """
 
     size: int
@@ -52,6 +55,8 @@ class VerifyReport:
     unsigned_records: int
     open_requests: int
     heads_file_checked: bool
+    last_head_checked: bool
+    heads_given: int
     checks: tuple[Check, ...]
 
     @property

@@ -1,6 +1,6 @@
 """Checking a whole log without trusting it: records re-hashed, heads compared, requests closed.
 
-Duty: read and judge; it never repairs. What it trusts are the public keys and the heads file given to it. The
+Duty: read and judge; it never repairs. What it trusts are the public keys and the heads given to it. The
 checks of one record are in `record_checks`.
 """
 
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.audit.checkpoint import Head, Verifier
-from gateway.audit.heads import HeadsRead, open_with_any, read_heads
+from gateway.audit.heads import HeadsRead, open_with_any, read_heads, read_note
 from gateway.audit.record_checks import OpenRequests, RecordChecks
 from gateway.audit.review_checks import ReviewChecks
 from gateway.audit.schema import connect_reader, meta
@@ -35,23 +36,31 @@ def verify(
     verifiers: Sequence[Verifier],
     heads_file: Path | None = None,
     *,
+    last_head: Path | None = None,
+    notes: Sequence[str] = (),
     sealer: Sealer | None = None,
     open_for_s: float = 600.0,
 ) -> VerifyReport:
     """Check the log at `database` and return every finding.
 
-    The heads file is read before the database, so a log that is written meanwhile verifies too. Without
-    `heads_file` a rollback to an older, well-signed copy can't be seen, and the report says so. With `sealer`
+    Heads are read before the database, so a log that is written meanwhile verifies too. `last_head` is the
+    file of the last signed head, looked at when it is there; `notes` are signed heads that somebody kept.
+    Without any of the three a rollback to an older, well-signed copy can't be seen, and the report says so.
+    Whatever the files hold, what is wrong is a finding, never another exception. With `sealer`
     every sealed part is opened and compared with its commitment. A request without outcome counts as still
     open for `open_for_s` seconds after its last record.
 
     Raises:
-        ConfigurationError: no log, or an unreadable heads file.
+        ConfigurationError: no log, or an unreadable file of heads.
     """
     findings = Findings()
     keys = tuple(verifiers)
     outside = read_heads(heads_file, keys) if heads_file is not None else None
+    last = read_note(last_head) if last_head is not None else None
+    kept = [_Kept("last head", last)] if last is not None else []
+    kept += [_Kept("heads given", note) for note in notes]
     walked = _Walk(findings, outside, sealer)
+    walked.take_kept(kept, keys)
     try:
         with closing(connect_reader(database)) as connection:
             connection.text_factory = _lenient_text
@@ -61,10 +70,22 @@ def verify(
                     findings.add("readable", f"SQLite: {fault}")
             walked.take_heads(connection, keys)
             walked.records(connection)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:  # the latter: in SQLite's own message
+    except (sqlite3.Error, UnicodeDecodeError) as cause:  # the latter: in SQLite's own message
         findings.add("readable", f"SQLite: {cause}")
+    except (AttributeError, TypeError, ValueError, OverflowError, MemoryError, RecursionError) as cause:
+        # Stored values of a type or size that no log has: whichever check met them first could not go on.
+        findings.add(
+            "readable", f"a stored value is of another kind than the log writes: {type(cause).__name__}"
+        )
     walked.finish(time.time_ns() // 1000 - int(open_for_s * 1e6))
     return walked.report()
+
+
+class _Kept(NamedTuple):
+    """A signed note from outside the log, and the check that it belongs to."""
+
+    check: str
+    note: str
 
 
 class _Walk:
@@ -74,6 +95,8 @@ class _Walk:
         self._findings = findings
         self._outside = outside
         self._inside: list[Head] = []
+        self._kept: list[tuple[str, Head]] = []
+        self._kept_by_check: Counter[str] = Counter()
         self._roots: dict[int, bytes] = {}
         self._wanted: set[int] = set()
         self._requests = OpenRequests()
@@ -81,6 +104,16 @@ class _Walk:
         self._checks = RecordChecks(findings, sealer)
         self._tree = Frontier()
         self._gaps = 0
+
+    def take_kept(self, kept: Sequence[_Kept], keys: tuple[Verifier, ...]) -> None:
+        """Open the notes that were kept outside, one by one."""
+        for check, note in kept:
+            self._kept_by_check[check] += 1
+            head = open_with_any(note, keys)
+            if head is None:
+                self._findings.add(check, "it is no head signed by a given key")
+            else:
+                self._kept.append((check, head))
 
     def take_heads(self, connection: sqlite3.Connection, keys: tuple[Verifier, ...]) -> None:
         """Check the signed heads by themselves, and note at which sizes roots are wanted."""
@@ -97,7 +130,7 @@ class _Walk:
         if not self._inside:
             self._findings.add("signature", "no signed head in the log")
         outside = self._outside.heads if self._outside else ()
-        self._wanted = {head.size for head in (*self._inside, *outside)}
+        self._wanted = {head.size for head in (*self._inside, *outside, *(head for _, head in self._kept))}
 
     def records(self, connection: sqlite3.Connection) -> None:
         """Check every record in order."""
@@ -132,6 +165,8 @@ class _Walk:
         self._compare_pairs()
         if self._outside is not None:
             self._compare_outside(self._outside)
+        for check, head in self._kept:
+            self._compare_head(check, head)
         for tenant, request_id in self._requests.never_closed(open_since_us):
             self._findings.add(
                 "request closed", f"request {request_id} of tenant {tenant} has decisions but no outcome"
@@ -168,14 +203,17 @@ class _Walk:
                 "heads file", f"{outside.torn} damaged lines, but only {self._gaps} recorded gaps"
             )
         for head in outside.heads:
-            root = self._roots.get(head.size)
-            if root is None:
-                self._findings.add(
-                    "heads file",
-                    f"it has a head at {head.size}, the log ends at {self._tree.size}: records are missing",
-                )
-            elif root != head.root:
-                self._findings.add("heads file", f"its root at {head.size} is not that of the log")
+            self._compare_head("heads file", head)
+
+    def _compare_head(self, check: str, head: Head) -> None:
+        root = self._roots.get(head.size)
+        if root is None:
+            self._findings.add(
+                check,
+                f"it has a head at {head.size}, the log ends at {self._tree.size}: records are missing",
+            )
+        elif root != head.root:
+            self._findings.add(check, f"its root at {head.size} is not that of the log")
 
     def report(self) -> VerifyReport:
         """What was found."""
@@ -187,6 +225,8 @@ class _Walk:
             unsigned_records=max(0, self._tree.size - signed),
             open_requests=self._requests.still_open,
             heads_file_checked=self._outside is not None,
+            last_head_checked=self._kept_by_check["last head"] > 0,
+            heads_given=self._kept_by_check["heads given"],
             checks=self._findings.checks(),
         )
 
@@ -209,5 +249,5 @@ def _lenient_text(stored: bytes) -> str:
 def _edge_fits(size: int, peaks: bytes, root: bytes) -> bool:
     try:
         return Frontier.from_bytes(size, peaks).root() == root
-    except (TypeError, ValueError):  # stored as another type, or not a hash per set bit
+    except (AttributeError, TypeError, ValueError):  # stored as another type, or not a hash per set bit
         return False

@@ -141,6 +141,12 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
         Path | None,
         typer.Option(help="Signed heads kept elsewhere; absent: the settings'.", show_default=False),
     ] = None,
+    head: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A signed head that somebody kept, or a proof; may be repeated.", show_default=False
+        ),
+    ] = None,
     public_key: Annotated[
         Path | None, typer.Option(help="Public key file; absent: beside the signing key.", show_default=False)
     ] = None,
@@ -159,8 +165,10 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
 
     - `imagegate audit verify`
     - `imagegate audit verify --heads-file /mnt/worm/heads.txt`
+    - `imagegate audit verify --head last-month.note --head decision.tlog-proof`
     """
     from gateway.audit.checkpoint import Verifier
+    from gateway.audit.heads import read_note
     from gateway.audit.sealing import Sealer
     from gateway.audit.verify import verify as verify_log
     from gateway.core.errors import ConfigurationError
@@ -171,7 +179,15 @@ def verify(  # noqa: PLR0917  # typer: parameters are options
     if heads_file is not None and not heads_file.is_file():
         raise ConfigurationError(f"--heads-file: there is no file {heads_file}")
     heads = heads_file or settings.heads
-    report = verify_log(settings.database, [key], heads, sealer=sealer)
+    notes = []
+    for file in head or ():
+        note = read_note(file)
+        if note is None:
+            raise ConfigurationError(f"--head: there is no file {file}")
+        notes.append(note)
+    report = verify_log(
+        settings.database, [key], heads, last_head=settings.last_head, notes=notes, sealer=sealer
+    )
     if as_json:
         print_json(report_view(report))
     else:

@@ -74,7 +74,7 @@ def check_proof(
 
     verifier = Verifier.parse(_text(public_key, "--public-key"))
     try:
-        proved = checked(_text(file, "FILE"), [verifier])
+        proved = checked(_proof_text(file), [verifier])
     except ProofInvalid as error:
         if as_json:
             print_json({"ok": False, "reason": str(error)})
@@ -92,6 +92,19 @@ def check_proof(
         f"{proved.head.size} records",
         style="green",
     )
+
+
+def _proof_text(path: Path) -> str:
+    """The file as it is, no line end changed. Raises ProofInvalid when it is no text."""
+    from gateway.audit.proof import ProofInvalid
+    from gateway.core.errors import ConfigurationError
+
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigurationError(f"FILE: {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ProofInvalid("the file is no text in UTF-8") from error
 
 
 def _text(path: Path, option: str) -> str:

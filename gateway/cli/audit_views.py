@@ -115,8 +115,8 @@ def print_report(report: VerifyReport) -> None:
     say(f"heads      {report.heads} signed; {report.unsigned_records} records after the last one")
     if report.open_requests:
         say(f"open       {report.open_requests} requests without outcome yet")
-    if not report.heads_file_checked:
-        say("no heads file: a rollback to an older copy can't be seen", style="yellow")
+    if not (report.heads_file_checked or report.last_head_checked or report.heads_given):
+        say("no head from outside: a rollback to an older copy can't be seen", style="yellow")
     say("the log verifies" if report.ok else "THE LOG IS CORRUPT", style="green" if report.ok else "red")
 
 
@@ -130,6 +130,8 @@ def report_view(report: VerifyReport) -> dict[str, object]:
         "unsigned_records": report.unsigned_records,
         "open_requests": report.open_requests,
         "heads_file_checked": report.heads_file_checked,
+        "last_head_checked": report.last_head_checked,
+        "heads_given": report.heads_given,
         "checks": [
             {"name": c.name, "code": c.exit_code, "failures": c.failures, "details": list(c.details)}
             for c in report.checks

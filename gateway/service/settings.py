@@ -97,6 +97,9 @@ class AuditSection(BaseModel):
     folder: Path | None = Field(None, description="Log folder; default DATA/audit.")
     origin: str = Field("imagegate.local/log", description="Name of this log in its checkpoints.")
     heads_file: Path | None = Field(None, description="Append-only copy of signed heads, elsewhere.")
+    head_file: Path | None = Field(
+        None, description="The last signed head alone; default beside the signing key."
+    )
     key_file: Path | None = Field(None, description="Signing key, 0600; default in DATA/audit-keys.")
     seal_key_file: Path | None = Field(None, description="Sealing key, 0600; default in DATA/audit-keys.")
     queue_limit: int = Field(4096, ge=1, description="Records waiting to be written; beyond it 503.")

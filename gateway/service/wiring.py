@@ -203,6 +203,7 @@ def audit_settings(settings: Settings) -> AuditSettings:
         folder=audit.folder or settings.data / "audit",
         origin=audit.origin,
         heads_file=audit.heads_file,
+        head_file=audit.head_file,
         key_file=audit.key_file,
         seal_key_file=audit.seal_key_file,
         queue_limit=audit.queue_limit,
