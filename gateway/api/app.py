@@ -1,6 +1,6 @@
 """The HTTP application, assembled in one visible place; nothing else happens here.
 
-RequestContext → AccessLog → ErrorBoundary → HeadAsGet → the framework with its routes
+RequestContext → AccessLog → HeldMemory → ErrorBoundary → HeadAsGet → the framework with its routes
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from starlette.types import ASGIApp
 from gateway import __version__
 from gateway.api import audit, held, images, models, moderations, ops, pages, review
 from gateway.api.auth import Authenticator
+from gateway.api.budget import ByteBudget, Readers
 from gateway.api.edge import Edge
 from gateway.api.image_files import ImageFiles
 from gateway.api.limits import Admission
-from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, RequestContext
+from gateway.api.middleware import AccessLog, ErrorBoundary, HeadAsGet, HeldMemory, RequestContext
 from gateway.api.openapi import schema_maker
 from gateway.api.problems import on_gateway_error, on_http_error, on_validation_error
 from gateway.api.surface import GatewayService
@@ -56,6 +57,7 @@ class GatewayApp(FastAPI):
         app = ExceptionMiddleware(app, handlers=self.exception_handlers)
         app = HeadAsGet(app)
         app = ErrorBoundary(app)
+        app = HeldMemory(app, memory=edge.memory)
         app = AccessLog(app, metrics=edge.metrics)
         return RequestContext(app, draining=lambda: edge.admission.draining)
 
@@ -76,6 +78,8 @@ def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None
         admission=Admission(
             max_concurrent=settings.server.max_concurrent, max_queued=settings.server.max_queued
         ),
+        memory=ByteBudget(settings.server.max_held_bytes),
+        readers=Readers(settings.server.max_audit_readers, waiting=4 * settings.server.max_audit_readers),
         files=ImageFiles(settings.images_folder, ttl_s=settings.server.image_url_ttl_s),
         metrics=metrics or GatewayMetrics(),
         started=int(time.time()),
@@ -139,6 +143,7 @@ def _watch(edge: Edge) -> None:
     """Show on /metrics what is known elsewhere, read only when asked."""
     edge.metrics.watch("in_flight", "Requests worked on now.", lambda: edge.admission.in_flight)
     edge.metrics.watch("queued", "Requests waiting for a place.", lambda: edge.admission.queued)
+    edge.metrics.watch("held_bytes", "Bytes that requests hold in memory.", lambda: edge.memory.held_bytes)
     edge.metrics.watch("log_records", "Durable records in the log.", lambda: edge.service.checkpoint()[0])
     edge.metrics.watch_each(
         "ready",

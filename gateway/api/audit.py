@@ -1,7 +1,8 @@
 """`/v1/audit/…`: read the log.
 
 Duty: parse filters, keep a key inside its tenant, render. Public parts and proofs leave for auditors;
-sealed text for reviewers alone, and the service puts each look on record first.
+sealed text for reviewers alone, and the service puts each look on record first. Reading has few places of
+its own: a proof reads the whole log, and requests must not wait for it.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ async def list_records(request: Request, query: Annotated[AuditQuery, Query()]) 
     """Newest first; follow `next_cursor` until it is null."""
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, AUDIT)
-    page = await edge.service.audit_records(_filters(query, caller), query.cursor, query.limit)
+    filters = _filters(query, caller)
+    async with edge.readers.place():
+        page = await edge.service.audit_records(filters, query.cursor, query.limit)
     content = {
         "object": "list",
         "data": page.records,
@@ -97,7 +100,8 @@ async def read_record(request: Request, record_id: str) -> Response:
     """The public part, with its place and leaf hash in the log."""
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, AUDIT)
-    record = await _visible(edge, caller, record_id)
+    async with edge.readers.place():
+        record = await _visible(edge, caller, record_id)
     return Response(orjson.dumps(record), headers=_FRESH, media_type=JSON)
 
 
@@ -110,8 +114,11 @@ async def read_record(request: Request, record_id: str) -> Response:
 async def prove_record(request: Request, record_id: str) -> Response:
     """A tlog-proof: the record, its path in the tree and a signed head, for anyone with the public key."""
     edge = edge_of(request)
-    await _visible(edge, edge.keys.authenticate(request, AUDIT), record_id)
-    return Response(await edge.service.audit_proof(record_id), headers=_FRESH, media_type="text/plain")
+    caller = edge.keys.authenticate(request, AUDIT)
+    async with edge.readers.place():
+        await _visible(edge, caller, record_id)
+        proof = await edge.service.audit_proof(record_id)
+    return Response(proof, headers=_FRESH, media_type="text/plain")
 
 
 @router.post(
@@ -125,8 +132,9 @@ async def unseal_record(request: Request, record_id: str) -> Response:
     edge = edge_of(request)
     caller = edge.keys.authenticate(request, REVIEW)
     refuse_foreign_pages(request)
-    await _visible(edge, caller, record_id)
-    opened = await edge.service.audit_unseal(record_id, caller)
+    async with edge.readers.place():
+        await _visible(edge, caller, record_id)
+        opened = await edge.service.audit_unseal(record_id, caller)
     content = {"id": opened.id, "access": opened.access, "fields": opened.fields}
     return Response(orjson.dumps(content), headers=_FRESH, media_type=JSON)
 

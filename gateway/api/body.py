@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from gateway.api.edge import edge_of
+from gateway.api.edge import edge_of, share_of
 from gateway.api.json_shape import check_shape
 from gateway.api.problems import JSON, invalid_fields
 from gateway.core.errors import ContentTooLarge, RequestInvalid
@@ -29,6 +29,7 @@ async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) 
     Raises:
         ContentTooLarge: more than `limit_bytes`, announced or sent.
         RequestInvalid: not JSON, not an object, a wrong or unknown field, or too slow in coming.
+        Overloaded: what other requests hold in memory leaves no room for it.
     """
     # A form or plain text can be sent by any web page without asking; JSON can't.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
@@ -40,7 +41,8 @@ async def read_json(request: Request, *, limit_bytes: int, model: type[_Model]) 
 
 
 async def read_bytes(request: Request, *, limit_bytes: int) -> bytearray:
-    """Return the whole body. Raises as `read_json`."""
+    """Return the whole body. Raises as `read_json`; its bytes count as the request's share of memory."""
+    share = share_of(request)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > _MAX_DIGITS or int(announced) > limit_bytes):
         raise _too_large(limit_bytes)
@@ -56,6 +58,7 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytearray:
                 chunk, more = message.get("body", b""), message.get("more_body", False)
                 if len(content) + len(chunk) > limit_bytes:
                     raise _too_large(limit_bytes)
+                share.take(len(chunk))
                 content += chunk
     except TimeoutError as error:
         raise RequestInvalid(f"The body did not arrive within {timeout_s:g} seconds.") from error

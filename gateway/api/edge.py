@@ -14,6 +14,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from gateway.api.auth import Authenticator
+from gateway.api.budget import ByteBudget, Readers, Share
 from gateway.api.image_files import ImageFiles
 from gateway.api.limits import Admission
 from gateway.api.surface import GatewayService
@@ -37,6 +38,8 @@ class Edge:
     service: GatewayService
     keys: Authenticator
     admission: Admission
+    memory: ByteBudget
+    readers: Readers
     files: ImageFiles
     metrics: GatewayMetrics
     started: int
@@ -58,6 +61,12 @@ def request_id_of(request: Request) -> str:
     """The id that the outermost middleware gave this request."""
     request_id: str = request.scope["imagegate.request_id"]
     return request_id
+
+
+def share_of(request: Request) -> Share:
+    """What this request holds of the memory set aside for requests."""
+    share: Share = request.scope["imagegate.share"]
+    return share
 
 
 class WhileConnected:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.edge import ClientGone, Edge, WhileConnected, settle
+from gateway.api.edge import ClientGone, Edge, WhileConnected, settle, share_of
 from gateway.api.image_response import (
     checkpoint_headers,
     image_moderation,
@@ -94,6 +94,7 @@ class ImageStream(Response):
         """Generate and send. A client that leaves cancels the generation."""
         slot = self._edge.admission.slot(self._wanted.deadline_s, tenant=self._wanted.caller.tenant)
         async with WhileConnected(self._request), slot as left_s:
+            share_of(self._request).take(self._wanted.drawn_bytes)
             self._wanted = replace(self._wanted, deadline_s=left_s)
             await self._run(scope, receive, send)
 

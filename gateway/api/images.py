@@ -16,7 +16,7 @@ from starlette.responses import Response
 from gateway.api import responses
 from gateway.api.auth import GENERATE
 from gateway.api.body import read_json
-from gateway.api.edge import Edge, WhileConnected, edge_of, request_id_of
+from gateway.api.edge import Edge, WhileConnected, edge_of, request_id_of, share_of
 from gateway.api.edit_request import (
     ImageEditForm,
     ImageEditRequest,
@@ -116,6 +116,7 @@ async def _answer(
         return ImageStream(edge, request, wanted)
     place = edge.admission.slot(wanted.deadline_s, tenant=wanted.caller.tenant)
     async with WhileConnected(request), place as left_s:
+        share_of(request).take(wanted.drawn_bytes)
         if left_s < wanted.deadline_s:
             wanted = replace(wanted, deadline_s=left_s)
         return await _generate(edge, request, wanted, body.response_format or "b64_json")

@@ -16,8 +16,10 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.budget import ByteBudget, Share
 from gateway.api.problems import problem, unforeseen
 from gateway.core.errors import GatewayError
+from gateway.imaging.decode import on_pixels
 from gateway.telemetry.metrics import GatewayMetrics
 
 _ACCESS: Final = logging.getLogger("imagegate.access")
@@ -84,6 +86,27 @@ class AccessLog:
             if _ACCESS.isEnabledFor(logging.INFO):
                 fields = _fields(scope, route, status, size_bytes, seconds)
                 _ACCESS.info(_LINE, fields, extra={"fields": fields})
+
+
+class HeldMemory:
+    """Gives the request its share of memory, and takes all of it back when the answer is out."""
+
+    def __init__(self, app: ASGIApp, *, memory: ByteBudget) -> None:
+        self._app = app
+        self._memory = memory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count for this request what its body, its decoded pictures and its answer take."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        share = scope["imagegate.share"] = Share(self._memory)
+        before = on_pixels.set(share.take)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            on_pixels.reset(before)
+            share.close()
 
 
 class ErrorBoundary:

@@ -142,6 +142,16 @@ class ServerSettings(Protocol):
         ...
 
     @property
+    def max_held_bytes(self) -> int:
+        """Bodies, decoded pictures and answers in memory, of all requests together."""
+        ...
+
+    @property
+    def max_audit_readers(self) -> int:
+        """Requests that read the log at once."""
+        ...
+
+    @property
     def request_timeout_s(self) -> float:
         """Bound of one whole request."""
         ...

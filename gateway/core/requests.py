@@ -70,3 +70,8 @@ class ImageRequest:
     deadline_s: float = 120.0
     surface: str = "http"
     source: SourcePicture | None = field(default=None, repr=False)
+
+    @property
+    def drawn_bytes(self) -> int:
+        """What its pictures take in memory as pixels; encoded they take less."""
+        return self.n * self.width * self.height * 3

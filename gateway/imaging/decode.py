@@ -8,6 +8,7 @@ applied, so that what is judged is what people see.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import io
 import struct
@@ -21,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from classifiers.protocol import Mask, Pixels
+from gateway.core.errors import Overloaded
 from gateway.imaging.colour import ColourRefused, to_srgb
 from gateway.imaging.structure import excess, has_animation_chunks
 from gateway.imaging.workers import PixelWorkers, shared_workers
@@ -29,11 +31,18 @@ from gateway.imaging.workers import PixelWorkers, shared_workers
 # from chunk and EXIF parsing).
 _MALFORMED: Final = (
     OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError,
-    AttributeError, OverflowError, ZeroDivisionError, NotImplementedError, MemoryError,
+    AttributeError, OverflowError, ZeroDivisionError, NotImplementedError,
     Warning,  # where warnings are errors: Pillow warns of corrupt EXIF
 )  # fmt: skip
 T = TypeVar("T")
+on_pixels: Final[contextvars.ContextVar[Callable[[int], None] | None]] = contextvars.ContextVar(
+    "on_pixels", default=None
+)
+"""Told, by the thread that decodes and before it spends the memory, how many bytes a picture will take; what
+it raises ends the decoding."""
 _PNG_END: Final = b"IEND\xaeB`\x82"
+_BYTES_A_PIXEL: Final = 3
+_RETRY_S: Final = 1.0
 _WIDE_GREY: Final = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
 
 
@@ -64,8 +73,8 @@ async def decode(
     """Return the picture as H × W × 3 uint8 RGB, decoded off the event loop.
 
     Raises:
-        ImageRefused: too large, not allowed, malformed, animated, or slower than `limits.timeout_s`.
-        Overloaded: too many pictures wait already.
+        ImageRefused: too large, not allowed, malformed, animated, or decoding it took `limits.timeout_s`.
+        Overloaded: too many pictures wait already, or no memory is left for this one.
     """
     return await _off_loop(content, limits or DecodeLimits(), _as_rgb, workers)
 
@@ -85,11 +94,13 @@ async def _off_loop(
     content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T], workers: PixelWorkers | None
 ) -> T:
     _check_bytes(content, limits)
-    work = functools.partial(_read, content, limits, finish)
+    work = functools.partial(_read, content, limits, finish, on_pixels.get())
     try:
         return await (workers or shared_workers()).run(work, timeout_s=limits.timeout_s)
     except TimeoutError as error:
         raise ImageRefused(f"the picture was not decoded within {limits.timeout_s:g} s") from error
+    except MemoryError as error:
+        raise Overloaded("no memory is left for this picture", retry_after_s=_RETRY_S) from error
 
 
 def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixels:
@@ -103,7 +114,12 @@ def decode_blocking(content: bytes, limits: DecodeLimits | None = None) -> Pixel
     return _read(content, limits, _as_rgb)
 
 
-def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], T]) -> T:
+def _read(
+    content: bytes,
+    limits: DecodeLimits,
+    finish: Callable[[Image.Image], T],
+    told: Callable[[int], None] | None = None,
+) -> T:
     _bombs_are_errors()
     if (too_many := excess(content)) is not None:  # here, since its walk would hold the event loop
         raise ImageRefused(f"the picture's file has {too_many}; save it again")
@@ -114,8 +130,11 @@ def _read(content: bytes, limits: DecodeLimits, finish: Callable[[Image.Image], 
         with Image.open(io.BytesIO(content), formats=sorted(f.upper() for f in limits.formats)) as image:
             # 2 refuse by what the header says, before a pixel is decoded
             _check_header(image, limits)
-            # 3 all of the data
             _check_end(image, content)
+            # 3 room for the pixels
+            if told is not None:
+                told(image.width * image.height * _BYTES_A_PIXEL)
+            # 4 all of the data
             image.load()
             return finish(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:

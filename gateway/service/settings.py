@@ -67,6 +67,14 @@ class ServerSettings(BaseModel):
     max_image_body_bytes: int = Field(32_000_000, ge=1024, description="Largest body with pictures.")
     max_concurrent: int = Field(16, ge=1, description="Image requests worked on at once.")
     max_queued: int = Field(64, ge=0, description="Image requests waiting; beyond it 503 at once.")
+    max_held_bytes: int = Field(
+        256_000_000,
+        ge=1_000_000,
+        description="Bodies, decoded pictures and answers in memory, of all requests; beyond it 503.",
+    )
+    max_audit_readers: int = Field(
+        4, ge=1, description="Reads of the log at once over HTTP; four times as many wait, beyond it 503."
+    )
     request_timeout_s: float = Field(120.0, gt=0, description="Whole time of one request, seconds.")
     drain_s: float = Field(60.0, ge=0, description="Time to finish accepted work at shutdown, seconds.")
     image_url_ttl_s: int = Field(3600, ge=1, description="Life of a picture's URL, seconds.")

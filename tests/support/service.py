@@ -102,6 +102,8 @@ class FakeServer:
     max_image_body_bytes: int = 32_000_000
     max_concurrent: int = 4
     max_queued: int = 2
+    max_held_bytes: int = 256_000_000
+    max_audit_readers: int = 4
     request_timeout_s: float = 30.0
     drain_s: float = 5.0
     image_url_ttl_s: float = 3600.0

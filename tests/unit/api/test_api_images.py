@@ -19,6 +19,7 @@ from support.service import (
 from gateway.api import schemas
 from gateway.api.app import create_app
 from gateway.api.body import read_bytes
+from gateway.api.budget import ByteBudget, Share
 from gateway.core.errors import ContentTooLarge, RequestInvalid
 from gateway.core.outcomes import Blocked, Coverage, Delivered, Held, Hold, Partial
 from gateway.core.requests import OutputFormat
@@ -40,7 +41,8 @@ async def test_an_announced_length_is_only_a_hint(
         return next(messages)
 
     headers = [(b"content-length", announced.encode("latin-1"))]
-    scope = {"type": "http", "headers": headers, "app": create_app(service)}
+    share = Share(ByteBudget(1_000))
+    scope = {"type": "http", "headers": headers, "app": create_app(service), "imagegate.share": share}
     with pytest.raises(error):
         await read_bytes(Request(scope, receive), limit_bytes=10)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from gateway.core.errors import Overloaded
-from gateway.imaging.decode import DecodeLimits, ImageRefused, decode, decode_blocking
+from gateway.imaging.decode import DecodeLimits, ImageRefused, decode, decode_blocking, on_pixels
 from gateway.imaging.workers import PixelWorkers
 
 
@@ -206,16 +206,55 @@ async def test_cmyk_becomes_rgb():
     assert (await decode(encoded(picture(mode="CMYK"), "JPEG"))).shape == (32, 48, 3)
 
 
-async def test_slow_decoding_is_refused_in_time():
-    """The time limit counts from the call, waiting in the queue included."""
+async def test_slow_decoding_is_refused_in_time(monkeypatch):
+    """A picture whose own decoding takes too long is the sender's fault."""
+    monkeypatch.setattr("gateway.imaging.decode.excess", lambda _: time.sleep(0.3))
     workers = PixelWorkers(threads=1, queue_limit=4)
-    busy = workers.run(lambda: time.sleep(0.3))
-    task = asyncio.ensure_future(busy)
-    await asyncio.sleep(0)
     with pytest.raises(ImageRefused, match=r"within 0\.05 s"):
         await decode(encoded(picture(), "PNG"), DecodeLimits(timeout_s=0.05), workers=workers)
-    await task
     workers.close()
+
+
+async def test_waiting_is_overload_and_not_the_pictures_fault():
+    """Pictures before it that take long are no reason to call a picture malformed; it is dropped unread."""
+    workers = PixelWorkers(threads=1, queue_limit=4, wait_s=0.05)
+    busy = asyncio.ensure_future(workers.run(lambda: time.sleep(0.3)))
+    await asyncio.sleep(0)
+    ran = []
+    with pytest.raises(Overloaded):
+        await workers.run(lambda: ran.append(1), timeout_s=0.01)
+    await busy
+    workers.close()
+    assert not ran
+
+
+async def test_pixels_are_counted_before_they_are_made():
+    """What counts them is told width × height × 3, and ends the decoding by raising."""
+    told = []
+    before = on_pixels.set(told.append)
+    try:
+        await decode(encoded(picture(), "PNG"))
+        assert told == [32 * 48 * 3]
+        on_pixels.set(refuse)
+        with pytest.raises(Overloaded):
+            await decode(encoded(picture(), "PNG"))
+    finally:
+        on_pixels.reset(before)
+
+
+async def test_no_memory_is_overload(monkeypatch):
+    """A picture that finds no memory is to be sent again, not to be called malformed."""
+    monkeypatch.setattr("gateway.imaging.decode._check_header", refuse_for_memory)
+    with pytest.raises(Overloaded):
+        await decode(encoded(picture(), "PNG"))
+
+
+def refuse(_):
+    raise Overloaded("full", retry_after_s=1)
+
+
+def refuse_for_memory(*_):
+    raise MemoryError
 
 
 async def test_a_full_queue_is_overloaded():
