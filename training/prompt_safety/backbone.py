@@ -10,6 +10,7 @@ rounded to four bits by that package. The normaliser is sentencepiece's own `nmt
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 import zipfile
 from collections import Counter
@@ -242,3 +243,14 @@ def write(packed: Packed, kept: Sequence[int], folder: Path) -> None:
     save_file(state_dict(packed, kept), folder / "model.safetensors", metadata={"format": "pt"})
     made = tokenizer([packed.pieces[at] for at in kept], [packed.scores[at] for at in kept])
     made.save(str(folder / "tokenizer.json"), pretty=False)
+
+
+def as_shipped(packed: Packed, shipped: Path) -> list[int]:
+    """Which pieces a shipped tokenizer.json keeps.
+
+    Raises:
+        KeyError: it holds a piece that the package does not.
+    """
+    places = {piece: at for at, piece in enumerate(packed.pieces)}
+    vocabulary = json.loads(shipped.read_text("utf-8"))["model"]["vocab"]
+    return [places[piece] for piece, _ in vocabulary]

@@ -10,6 +10,7 @@ where the mean of their ends is better than each.
 from __future__ import annotations
 
 import multiprocessing
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from typing import Final
 import torch
 from safetensors.torch import load_file, save_file
 
+from classifiers.text.rowwise_int8 import WEIGHT_MAX
 from training.prompt_safety.corpus import Mixture, corpus
 from training.prompt_safety.network import PromptSafetyNetwork
 from training.prompt_safety.train import Settings, fit, save
+from training.prompt_safety.written import VALIDATION_FOLDER
 
 LAST: Final = "prompt-safety.safetensors"
 """The weights at the end of it all, inside the working folder."""
@@ -40,6 +43,8 @@ class Round:
     """Rows after which it ends before the schedule does."""
     without: Sequence[str] = ()
     """Files of written texts that were not there yet, by the beginning of their names."""
+    rounded: bool = False
+    """Whether it begins with the weights as a shipped graph keeps them, in seven bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Places:
     work: Path
 
 
+_LAYER: Final = re.compile(r"encoder\.encoder\.layer\.(\d+)\.")
 DECAY: Final = 0.92
 FROZEN: Final = 4
 
@@ -87,14 +93,28 @@ _HARD: Final = (
     "en_wide_07",
     "en_wide_08",
 )
-SHIPPED: Final = (
-    Round(30_000, 1.2e-4, (7, 8), _WIDE, floor=0.5, until=20_000),
-    Round(70_000, 1.0e-4, (17, 18), Mixture(), floor=0.3, until=40_000, without=_LATER),
-    Round(40_000, 8e-5, (27, 28), Mixture(), until=20_000, without=_LATER),
-    Round(22_000, 6e-5, (37, 38), _LAST),
-    Round(11_000, 5e-5, (47, 48), replace(_LAST, favoured=_HARD)),
+_MORE: Final = tuple(f"{path.stem}_more" for path in VALIDATION_FOLDER.glob("*.txt"))
+_CONTRAST: Final = Mixture(
+    posts=0.12,
+    asked=0.06,
+    templates=0.02,
+    pictures=0.10,
+    sentences=0.09,
+    chat=0.06,
+    short=0.07,
+    harm=0.20,
+    harmless=0.28,
+    favoured=_MORE,
 )
-"""What `models/prompt-safety` was trained by."""
+SHIPPED: Final = (
+    Round(30_000, 1.2e-4, (7, 8), _WIDE, floor=0.5, until=20_000, without=_MORE),
+    Round(70_000, 1.0e-4, (17, 18), Mixture(), floor=0.3, until=40_000, without=_LATER + _MORE),
+    Round(40_000, 8e-5, (27, 28), Mixture(), until=20_000, without=_LATER + _MORE),
+    Round(22_000, 6e-5, (37, 38), _LAST, without=_MORE),
+    Round(11_000, 5e-5, (47, 48), replace(_LAST, favoured=_HARD), without=_MORE),
+    Round(45_000, 6e-5, (57, 58), _CONTRAST, rounded=True),
+)
+"""What `models/prompt-safety` was trained by; the last took up the graph that the others had shipped."""
 
 
 def run_round(number: int, each: Round, places: Places, start: Path | None) -> Path:
@@ -104,6 +124,8 @@ def run_round(number: int, each: Round, places: Places, start: Path | None) -> P
         start = places.work / "start.safetensors"
         torch.manual_seed(FIRST_SEED)
         save(PromptSafetyNetwork.fresh(places.backbone), start)
+    if each.rounded:
+        start = _rounded(start, places.work / f"start{number}.safetensors")
     context = multiprocessing.get_context("spawn")
     runs = [
         context.Process(target=_run, args=(each, seed, places, start, _end_of(number, seed, places)))
@@ -123,6 +145,18 @@ def mean(ends: Sequence[Path], target: Path) -> None:
     """The mean of several checkpoints, parameter by parameter."""
     states = [load_file(end) for end in ends]
     save_file({name: sum(state[name] for state in states) / len(states) for name in states[0]}, target)
+
+
+def _rounded(source: Path, target: Path) -> Path:
+    """The checkpoint with its trained layers' matrices rounded as `rowwise_int8` rounds them."""
+    state = load_file(source)
+    for name, value in state.items():
+        layer = _LAYER.match(name)
+        if layer is not None and int(layer[1]) >= FROZEN and value.dim() == 2:
+            scale = (value.abs().amax(dim=1, keepdim=True) / WEIGHT_MAX).clamp(min=1e-12)
+            state[name] = (value / scale).round() * scale
+    save_file(state, target)
+    return target
 
 
 def _end_of(number: int, seed: int, places: Places) -> Path:
