@@ -113,13 +113,16 @@ def shifts(folder: Path, texts: Sequence[str]) -> np.ndarray:
 
 
 def to_edges(rows: Sequence[Row], logits: np.ndarray) -> np.ndarray:
-    """What to add to each head's offset: `FLAGGED` of the harmless rows then reach their family's edge."""
+    """What to add to each head's offset: `FLAGGED` of the harmless rows then reach their family's edge.
+
+    The family's own head is looked at: no other of it is ever above (`within_parents`).
+    """
     ours = np.array([row.source.startswith("dev_") for row in rows])
     harmless = ours & np.array([max(row.targets.values(), default=0.0) == 0 for row in rows])
     moved = np.zeros(len(HEADS))
     for family, edge in EDGES.items():
         heads = [at for at, head in enumerate(HEADS) if head == family or head.startswith(family + "/")]
-        reached = np.quantile(logits[harmless][:, heads].max(axis=1), 1 - FLAGGED)
+        reached = np.quantile(logits[harmless][:, HEADS.index(family)], 1 - FLAGGED)
         moved[heads] = np.log(edge / (1 - edge)) - reached
     return moved
 

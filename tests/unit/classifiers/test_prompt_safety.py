@@ -102,7 +102,7 @@ def test_plain_violations_score_high(judge: PromptSafetyClassifier, prompt: str,
         (signal for signal in signals if taxonomy.is_within(signal.category, category)),
         key=lambda signal: signal.score,
     )
-    assert best.score >= 0.6
+    assert best.score >= 0.5
     assert not best.spans
     assert judge.locate(prompt, {best.category: 0.35})
 
