@@ -111,6 +111,14 @@ class Policy:
             raise ValueError(f"policy {self.ref.name} skips the stage {stage.value}; nothing decides there")
         return evaluate(compiled, stage, findings, decision_id, self.ref)
 
+    def bands(self, stage: Stage, category: str) -> tuple[float, float, float] | None:
+        """Return where low, medium and high begin for a category; None for a skipped stage."""
+        compiled = self.stages.get(_rules_of(stage))
+        if compiled is None:
+            return None
+        _floor, edges, _keys = (compiled.routes.get(category) or compiled.route_of(category))[0]
+        return edges
+
     def rules(self, stage: Stage) -> tuple[RuleSummary, ...]:
         """Return the rules that bind or shadow at a stage, strictest first; empty for a skipped stage."""
         compiled = self.stages.get(_rules_of(stage))

@@ -27,6 +27,8 @@ AUDIT: Final = frozenset({Role.AUDIT, Role.REVIEW})
 REVIEW: Final = frozenset({Role.REVIEW})
 METRICS: Final = frozenset({Role.METRICS})
 ANYONE: Final = frozenset(Role)
+_LOCAL: Final = Caller(actor="local", role=Role.ADMIN.value)
+"""Everybody, where there are no keys."""
 _RECHECK_S: Final = 1.0
 _MAX_KEY: Final = 256
 
@@ -74,25 +76,36 @@ class Authenticator:
         """
         if self._table is None:
             _require_local_name(request)
-            return Caller(actor="local", role=Role.ADMIN.value)
-        self._reload()
-        key = self._match(request)
-        if key.role is not Role.ADMIN and key.role not in allowed:
-            raise Forbidden(f"A key with the role {key.role.value} may not do this.")
-        if key.rate_per_minute is not None:
-            self._rates.take(key.id, key.rate_per_minute)
-        return Caller(tenant=key.tenant, actor=key.id, role=key.role.value, policy=key.policy)
-
-    def _match(self, request: Request) -> ApiKey:
+            return _LOCAL
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Unauthenticated("Send an API key as `Authorization: Bearer ig-…`.")
-        secret = secret.strip()
+        return self.caller_with(secret, allowed)
+
+    def caller_with(self, secret: str, allowed: frozenset[Role]) -> Caller:
+        """Return who has this key; only with a key file. Raises as `authenticate`."""
+        self._reload()
         assert self._table is not None
+        secret = secret.strip()
         key = self._table.match(secret) if len(secret) <= _MAX_KEY else None
         if key is None:
             raise Unauthenticated("This API key is not known here; ask the operator for one.")
-        return key
+        if not _may(key, allowed):
+            raise Forbidden(f"A key with the role {key.role.value} may not do this.")
+        if key.rate_per_minute is not None:
+            self._rates.take(key.id, key.rate_per_minute)
+        return _caller(key)
+
+    def caller_of(self, key_id: str, allowed: frozenset[Role]) -> Caller | None:
+        """Return who signed in with the key of this id, as it is now; None once it is revoked or may not.
+
+        Without a key file it is "local" alone.
+        """
+        if self._table is None:
+            return _LOCAL if key_id == _LOCAL.actor else None
+        self._reload()
+        key = self._table.of_id(key_id)
+        return _caller(key) if key is not None and _may(key, allowed) else None
 
     def _reload(self) -> None:
         """Look at most once a second whether the file changed, so that a revoked key stops working."""
@@ -149,6 +162,14 @@ def _require_local_name(request: Request) -> None:
 
 
 _USUAL_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "127.0.0.1:8080", "localhost:8080"})
+
+
+def _may(key: ApiKey, allowed: frozenset[Role]) -> bool:
+    return key.role is Role.ADMIN or key.role in allowed
+
+
+def _caller(key: ApiKey) -> Caller:
+    return Caller(tenant=key.tenant, actor=key.id, role=key.role.value, policy=key.policy)
 
 
 def _stamp(file: Path) -> _Stamp:

@@ -112,10 +112,16 @@ class KeyTable:
 
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._by_head: dict[bytes, list[tuple[bytes, ApiKey]]] = {}
+        self._by_id: dict[str, ApiKey] = {}
         for key in keys:
             if not key.revoked:
                 digest = bytes.fromhex(key.sha256)
                 self._by_head.setdefault(digest[:_INDEX_BYTES], []).append((digest, key))
+                self._by_id[key.id] = key
+
+    def of_id(self, key_id: str) -> ApiKey | None:
+        """The key of that id, or None when there is none or it is revoked."""
+        return self._by_id.get(key_id)
 
     def match(self, secret: str) -> ApiKey | None:
         """The key of that secret, or None. The whole hash is compared in constant time; the lookup by its

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 from gateway.audit.filters import RecordFilter
 from gateway.core.moderation_types import Moderation, ModerationInput
 from gateway.core.outcomes import Keep, Outcome, StreamEvent
+from gateway.core.policies_in_force import PoliciesInForce
 from gateway.core.ports import GeneratorCard, Json
 from gateway.core.requests import Caller, ImageRequest
 from gateway.review.desk import ReviewDesk
@@ -221,6 +222,11 @@ class GatewayService(Protocol):
     @property
     def desk(self) -> ReviewDesk:
         """What reviewers see and do."""
+        ...
+
+    @property
+    def policies(self) -> PoliciesInForce:
+        """The policies as they are now."""
         ...
 
     async def generate(

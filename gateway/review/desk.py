@@ -27,6 +27,7 @@ from gateway.core.ports import AuditLog, Json, RecordDraft
 from gateway.review import queries
 from gateway.review.follow import Follower
 from gateway.review.keeping import Keeping
+from gateway.review.proving import Prover
 from gateway.review.records import act_draft, reviewer_tag
 from gateway.review.rights import check_form, check_rights, is_blind, shown_to
 from gateway.review.store import ReviewStore
@@ -81,10 +82,12 @@ class ReviewDesk:
         log: AuditLog,
         policies: PoliciesInForce,
         keeping: Keeping,
+        prover: Prover,
         clock_us: Callable[[], int] = _now_us,
     ) -> None:
         self.store = store
         self.follower = follower
+        self.prover = prover
         self._settings = settings
         self._labels_minors = bool(settings.minors_legal_reason)
         self._reader = reader

@@ -23,6 +23,7 @@ from gateway.review.holding import ReviewHolder
 from gateway.review.keeping import Keeping
 from gateway.review.outbox import Hook, Outbox
 from gateway.review.posting import HttpPost, checked_url
+from gateway.review.proving import Prover
 from gateway.review.store import NAME, ReviewStore
 from gateway.service.settings import ReviewSection
 
@@ -87,6 +88,7 @@ def build_reviewing(
         reader=reader,
         log=log,
         policies=policies,
+        prover=Prover(reader, audit.verifier_key),
         keeping=keeping,
     )
     holder, outbox = ReviewHolder(store, keeping), Outbox(store, hooks, post, log)
