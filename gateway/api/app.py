@@ -23,6 +23,10 @@ from gateway import __version__
 from gateway.api import audit, held, images, models, moderations, ops, pages, review
 from gateway.api.auth import Authenticator
 from gateway.api.budget import ByteBudget, Readers
+from gateway.api.console.rendering import now_us
+from gateway.api.console.router import router as console_router
+from gateway.api.console.sessions import Attempts, Sessions
+from gateway.api.console.visitor import Console
 from gateway.api.edge import Edge
 from gateway.api.image_files import ImageFiles
 from gateway.api.limits import Admission
@@ -44,6 +48,7 @@ _ROUTERS: Final = (
     review.router,
     ops.router,
     pages.router,
+    console_router,
 )
 
 
@@ -94,6 +99,8 @@ def create_app(service: GatewayService, *, metrics: GatewayMetrics | None = None
         redoc_url=None,
     )
     app.state.edge = edge
+    app.state.console = console = Console(Sessions(lambda: service.desk.store, clock_us=now_us), Attempts())
+    edge.metrics.watch("failed_sign_ins", "Sign-ins to /review that failed.", lambda: console.attempts.total)
     for router in _ROUTERS:
         app.router.routes.extend(router.routes)  # flat: `include_router` would match every request twice
     app.add_exception_handler(GatewayError, on_gateway_error)
