@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from classifiers import deobfuscate
+from classifiers import deobfuscate, weighted
 from classifiers.characters import TextExpands, readable
 from classifiers.mapped import Mapped
 from classifiers.signals import Span
@@ -77,6 +77,7 @@ def views(text: str) -> tuple[View, ...]:
         plain = readable(text)
     except TextExpands as error:
         raise InvalidText("the text is too long once its ligatures are spelled out; shorten it") from error
+    plain = weighted.joined(plain) or plain
     _add(found, seen, NORMALISED, plain)
     decoded, words = _undone(plain)
     if words is not None:
@@ -190,5 +191,6 @@ def _quick_look() -> Any:
         r"|[A-Za-z][A-Za-z][013457]{1,4}(?:[^0-9A-Za-z]|$)|(?:^|[^0-9A-Za-z])[013457]{2}[A-Za-z]\b"
         r"|(?:^|[^0-9A-Za-z])[0-9A-Za-z](?:[ ._*+~|\-][0-9A-Za-z]){2}(?:[^0-9A-Za-z]|$)"  # spelled out
         r"|[0-9A-Za-z+/_\-]{12,}"  # an encoded run
+        r"|[A-Za-z][(\[{]+[A-Za-z]|[)\]}][(\[{]*[A-Za-z]|[)\]}][(\[{]"  # a word cut by weights
         rf"|\b(?i:{rot13})\b"
     )

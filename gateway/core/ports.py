@@ -184,7 +184,9 @@ class GeneratorCard:
     `parameters` names the optional request fields that it honours (`seed`, `negative_prompt`, `steps`,
     `guidance_scale`, `quality`, `background`, `style`, `preview`, and for pictures that a request brings
     `image`, `mask`, `strength`); any other given is refused with 400.
-    `default_guidance` is the guidance of requests that name none, where it is known.
+    `default_guidance` is the guidance of requests that name none, where it is known. `refused_syntax` names
+    the kinds of control syntax (`gateway.core.prompt_syntax`) that its prompts may not hold; a backend that
+    reads prompts as words alone needs none.
     """
 
     name: str
@@ -196,6 +198,7 @@ class GeneratorCard:
     max_steps: int = 100
     parameters: frozenset[str] = frozenset()
     default_guidance: float | None = None
+    refused_syntax: frozenset[str] = frozenset()
 
 
 class ImageGenerator(Protocol):

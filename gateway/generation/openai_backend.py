@@ -54,6 +54,7 @@ class OpenAIGenerator:
             max_steps=options.max_steps,
             parameters=frozenset(options.parameters),
             default_guidance=options.default_guidance,
+            refused_syntax=frozenset(options.refused_syntax),
         )
 
     @classmethod

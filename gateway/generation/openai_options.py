@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from gateway.core.prompt_syntax import SyntaxName
 from gateway.core.upstream import checked_base_url
 from gateway.generation.diffusers_options import Size
 
@@ -26,9 +27,11 @@ class OpenAIOptions(BaseModel):
     `base_url` ends before `/images/generations` (e.g. `https://api.openai.com/v1`). `parameters` maps what
     this server honours beyond prompt, n and size to its own field names; anything else is refused with 400.
     `default_guidance` is the guidance that the server uses when a request names none, where it is known: at 1
-    or less, negative prompts are refused. `max_n` is the largest `n` of one upstream call; more pictures are
-    asked for in several calls, and with `seed` among the parameters each picture is its own call, so that its
-    seed is certain. `response_format`: `unset` for models that know no such field (gpt-image-1).
+    or less, negative prompts are refused. `refused_syntax` names what a prompt may not hold because the
+    server reads it as an order; an empty list leaves it all to the server. `max_n` is the largest `n` of one
+    upstream call; more pictures are asked for in several calls, and with `seed` among the parameters each
+    picture is its own call, so that its seed is certain. `response_format`: `unset` for models that know no
+    such field (gpt-image-1).
     `url_hosts` names the hosts (with port, if it is not the usual one) that picture URLs may be fetched from;
     empty refuses URL replies.
     """
@@ -46,6 +49,7 @@ class OpenAIOptions(BaseModel):
     max_pixels: Annotated[int, Field(ge=64)] = 2048 * 2048
     max_steps: Annotated[int, Field(ge=1)] = 100
     default_guidance: Annotated[float, Field(ge=0, le=100)] | None = None
+    refused_syntax: frozenset[SyntaxName] = frozenset({"sd-cpp-args", "extra-networks"})
     max_n: Annotated[int, Field(ge=1, le=10)] = 10
     response_format: Literal["b64_json", "url", "unset"] = "b64_json"
     output_format: Literal["png", "jpeg", "webp"] | None = None

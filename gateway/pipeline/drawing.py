@@ -19,6 +19,7 @@ from gateway.core.ports import (
     Picture,
     Progress,
 )
+from gateway.core.prompt_syntax import control_syntax
 from gateway.core.requests import ImageRequest
 from gateway.pipeline.previews import Previews
 from gateway.pipeline.trail import Trail
@@ -44,15 +45,19 @@ class Drawing:
         self._generators = generators
 
     def check(self, request: ImageRequest) -> None:
-        """Pass a request whose negative prompt only keeps things out of the picture; before any model runs.
+        """Pass a request whose prompts hold words alone, and whose negative prompt only keeps things out.
 
-        Guidance goes from the negative prompt through the prompt: at 1 it stops at the prompt, and below, the
-        picture is drawn towards what the negative prompt says (Ho and Salimans 2022, equation 6).
+        Before any model runs. Guidance goes from the negative prompt through the prompt: at 1 it stops at the
+        prompt, and below, the picture is drawn towards what the negative prompt says (Ho and Salimans 2022,
+        equation 6).
 
         Raises:
-            RequestInvalid: there is no such model, or the guidance that would be used is 1 or less.
+            RequestInvalid: there is no such model, a prompt holds control syntax that this backend refuses,
+                or the guidance that would be used is 1 or less.
         """
         card = self._generator(request).card
+        _check_words("prompt", request.prompt, card)
+        _check_words("negative_prompt", request.negative_prompt or "", card)
         if request.negative_prompt is not None and not _heeds_negative(request, card):
             raise RequestInvalid(
                 "negative_prompt: it needs a guidance_scale above 1, or it would have no effect or be drawn; "
@@ -74,6 +79,7 @@ class Drawing:
             RequestInvalid, Overloaded, StageTimeout: as the backend says.
         """
         generator = self._generator(request)
+        _check_words("prompt", prompt, generator.card)  # a rewrite is no way round
         started_ns = time.monotonic_ns()
         wanted = _generation(request, prompt)
         pictures = await _drawn(generator, wanted, previews)
@@ -125,6 +131,15 @@ async def _shown(events: AsyncIterator[GenerationEvent], previews: Previews) -> 
             if isinstance(last, Progress):
                 await previews.show(last)
     return last
+
+
+def _check_words(field: str, text: str, card: GeneratorCard) -> None:
+    found = control_syntax(text, card.refused_syntax)
+    if found is not None:
+        raise RequestInvalid(
+            f"{field}: it holds {found.what}, which this model's server would read as an order; take it out.",
+            param=field,
+        )
 
 
 def _generation(request: ImageRequest, prompt: str) -> GenerationRequest:

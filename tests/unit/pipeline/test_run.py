@@ -254,3 +254,32 @@ async def test_a_backend_gets_an_id_of_the_tenants_own(tmp_path: Path) -> None:
             request = replace(_request(), id=request_id, caller=Caller(tenant))
             await scripted.gateway.generate(request)
     assert [request.request_id for request in painting.requests] == ["acme/mine", "shop/mine", "acme/mine.1"]
+
+
+@pytest.mark.parametrize("field", ["prompt", "negative_prompt"])
+async def test_control_syntax_reaches_no_backend_that_reads_it(tmp_path: Path, field: str) -> None:
+    """A block of server parameters is a 400 that names field and fix, before anything is judged or drawn."""
+    painting = Painting()
+    painting.card = replace(painting.card, refused_syntax=frozenset({"sd-cpp-args"}))
+    given = {"prompt": "a red apple", field: 'a red apple <sd_cpp_extra_args>{"seed": 1}</sd_cpp_extra_args>'}
+    async with scripted_gateway(tmp_path / "g", painting=painting) as scripted:
+        answer = await scripted.http.post(
+            "/v1/images/generations", json=given, headers={"x-request-id": "r1"}
+        )
+        stages = _stages(scripted.trail("r1"))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, field)
+    assert "take it out" in error["message"]
+    assert "prompt" not in stages
+    assert painting.requests == []
+
+
+async def test_a_rewrite_is_no_way_round(tmp_path: Path) -> None:
+    """What a rewriter adds is looked at as well: nothing is drawn from it."""
+    painting = Painting()
+    painting.card = replace(painting.card, refused_syntax=frozenset({"extra-networks"}))
+    adding = Rewriting(lambda request: "a zebra <lora:style:1>")
+    async with scripted_gateway(tmp_path / "g", painting=painting, rewriter=adding) as scripted:
+        answer = await scripted.http.post("/v1/images/generations", json={"prompt": "a rude zebra"})
+    assert answer.status_code == 400
+    assert painting.requests == []
