@@ -90,7 +90,7 @@ def _names(file: Path) -> list[str]:
     try:
         told = json.loads(file.read_text("utf-8"))
     except ValueError as error:
-        raise ClassifierConfigError(f"the judge's {file.name} is no JSON") from error
+        raise ClassifierConfigError(f"the judge's {file.name} is not JSON") from error
     names = told.get("labels") if isinstance(told, dict) else told
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ClassifierConfigError(f"the judge's {file.name} holds no list of names")

@@ -41,7 +41,7 @@ def read_rating(answer: str) -> Rating:
     if not isinstance(rating, str) or rating not in _RATINGS:
         raise ValueError("the judge's rating is neither Safe nor Unsafe")
     if not isinstance(category, str) or not category.strip():
-        raise ValueError("the judge's category is no text")
+        raise ValueError("the judge's category is not text")
     return Rating(_RATINGS[rating], category.partition(":")[0].strip())
 
 

@@ -79,7 +79,7 @@ async def _parts(request: Request, content: bytearray) -> list[tuple[str, str | 
         form = await parser.parse()
     except (MultiPartException, UnicodeDecodeError, LookupError, ValueError) as error:
         raise RequestInvalid(
-            "The body is no valid multipart form, or has too many or too large fields."
+            "The body is not a valid multipart form, or has too many or too large fields."
         ) from error
     parts: list[tuple[str, str | bytes]] = []
     try:

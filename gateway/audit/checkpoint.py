@@ -145,7 +145,7 @@ class Signer:
 def _parse(note: str, origin: str) -> tuple[str, Head]:
     """Split off the signed text (with its last newline) and read the head in it."""
     if not note.isascii() and any("\ud800" <= letter <= "\udfff" for letter in note):
-        raise NoteInvalid("it holds a lone surrogate, so it is no text")
+        raise NoteInvalid("it holds a lone surrogate, so it is not text")
     text, gap, _ = note.partition("\n\n")
     lines = text.split("\n")
     if not gap or len(lines) < 3:

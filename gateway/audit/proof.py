@@ -22,7 +22,7 @@ _MAX_PATH: Final = 63
 
 
 class ProofInvalid(ValueError):
-    """The file is no proof, or what it says does not hold; the message says which."""
+    """The file is not a proof, or what it says does not hold; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def check_proof(text: str, verifiers: Sequence[Verifier]) -> ProvedRecord:
     try:
         public = json.loads(body)  # 3
     except (ValueError, RecursionError) as cause:
-        raise ProofInvalid("the record is no JSON") from cause
+        raise ProofInvalid("the record is not JSON") from cause
     if not isinstance(public, dict):
-        raise ProofInvalid("the record is no JSON object")
+        raise ProofInvalid("the record is not a JSON object")
     return ProvedRecord(index, public, leaf, head)
 
 
@@ -81,18 +81,18 @@ def _parse(text: str) -> tuple[int, bytes, list[bytes], str]:
     lines = top.split("\n")
     if not gap or lines[0] != HEADER:
         raise ProofInvalid(
-            f"no proof: it must begin with {HEADER} and hold a signed head after an empty line"
+            f"not a proof: it must begin with {HEADER} and hold a signed head after an empty line"
         )
     if len(lines) < 3 or not lines[1].startswith("extra ") or not lines[2].startswith("index "):
         raise ProofInvalid(
-            "no proof of ours: the second line holds the record (extra …), the third its index"
+            "not a proof of this format: the second line holds the record (extra …), the third its index"
         )
     digits, path = lines[2].removeprefix("index "), lines[3:]
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18) or len(path) > _MAX_PATH:
-        raise ProofInvalid("the index is no number, or the path is too long")
+        raise ProofInvalid("the index is not a number, or the path is too long")
     nodes = [_bytes(line) for line in path]
     if any(len(node) != HASH_BYTES for node in nodes):
-        raise ProofInvalid("a line of the path is no hash")
+        raise ProofInvalid("a line of the path is not a hash")
     return int(digits), _bytes(lines[1].removeprefix("extra ")), nodes, note
 
 

@@ -95,7 +95,7 @@ def check_proof(
 
 
 def _proof_text(path: Path) -> str:
-    """The file as it is, no line end changed. Raises ProofInvalid when it is no text."""
+    """The file as it is, no line end changed. Raises ProofInvalid when it is not text."""
     from gateway.audit.proof import ProofInvalid
     from gateway.core.errors import ConfigurationError
 
@@ -104,7 +104,7 @@ def _proof_text(path: Path) -> str:
     except OSError as error:
         raise ConfigurationError(f"FILE: {path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ProofInvalid("the file is no text in UTF-8") from error
+        raise ProofInvalid("the file is not text in UTF-8") from error
 
 
 def _text(path: Path, option: str) -> str:

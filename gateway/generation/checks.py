@@ -106,7 +106,7 @@ def as_pictures(output: object, *, count: int, width: int, height: int) -> tuple
             (what half-precision overflow and a library's own censor leave behind).
     """
     if not isinstance(output, np.ndarray | Sequence) or isinstance(output, str | bytes):
-        raise GenerationFailed("the image model answered with something that is no list of pictures")
+        raise GenerationFailed("the image model answered with something that is not a list of pictures")
     if len(output) != count:
         raise GenerationFailed(f"the image model answered with {len(output)} pictures instead of {count}")
     return tuple(_as_picture(np.asarray(item), width, height) for item in output)

@@ -30,7 +30,7 @@ def pictures_or_urls(body: bytes, count: int) -> list[Picture | str]:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise GenerationFailed("the image server answered with something that is no JSON") from error
+        raise GenerationFailed("the image server answered with something that is not JSON") from error
     items = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(items, list) or len(items) != count:
         found = len(items) if isinstance(items, list) else "no list of"
@@ -49,7 +49,7 @@ def as_picture(content: bytes) -> Picture:
             return Picture(encoded=content, mime=mime)
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return Picture(encoded=content, mime="image/webp")
-    raise GenerationFailed("the image server answered with bytes that are no picture")
+    raise GenerationFailed("the image server answered with bytes that are not a picture")
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:

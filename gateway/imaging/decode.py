@@ -47,7 +47,7 @@ _WIDE_GREY: Final = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I"})
 
 
 class ImageRefused(Exception):
-    """The bytes are no picture that we take; `reason` is a sentence for the sender, without content."""
+    """The bytes are not a picture that we take; `reason` is a sentence for the sender, without content."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

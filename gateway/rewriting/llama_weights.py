@@ -124,7 +124,7 @@ def model_config(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"rewriter: {folder} has no readable config.json") from error
     if not isinstance(config, dict):
-        raise ConfigurationError(f"rewriter: config.json in {folder} is no JSON object")
+        raise ConfigurationError(f"rewriter: config.json in {folder} is not a JSON object")
     return config
 
 

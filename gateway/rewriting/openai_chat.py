@@ -215,4 +215,4 @@ def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RewriteFailed("the chat server answered with something that is no JSON") from error
+        raise RewriteFailed("the chat server answered with something that is not JSON") from error

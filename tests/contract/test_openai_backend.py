@@ -210,7 +210,7 @@ B64 = base64.b64encode(noise_png(1, 8, 8)).decode()
     ],
 )
 async def test_garbage_is_a_failure(body):
-    """No JSON, the wrong count, broken base64 or bytes that are no picture: never delivered."""
+    """No JSON, the wrong count, broken base64 or bytes that are not a picture: never delivered."""
     async with (
         answering(web.Response(body=body, content_type="application/json")) as server,
         running(make(server)) as generator,

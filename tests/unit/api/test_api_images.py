@@ -177,7 +177,7 @@ async def test_a_wrong_parameter_is_named(
 async def test_a_broken_body_is_explained_without_echo(
     client: httpx.AsyncClient, content: bytes, words: str
 ) -> None:
-    """A body that is no JSON object is a 400 that says why and repeats nothing."""
+    """A body that is not JSON object is a 400 that says why and repeats nothing."""
     response = await client.post(PATH, content=content, headers={"content-type": "application/json"})
 
     assert response.status_code == 400

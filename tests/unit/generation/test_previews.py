@@ -61,6 +61,6 @@ def test_nan_in_a_preview_is_grey():
 
 
 def test_misshapen_previews_are_a_failure():
-    """A preview that is no list of pictures is refused."""
+    """A preview that is not a list of pictures is refused."""
     with pytest.raises(GenerationFailed):
         to_pixels(np.zeros((2, 2, 3)))
