@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gateway.evaluation.rewrite import RewriteEvaluation, RewriteRun
     from gateway.service.settings import ComponentSettings, Settings
 
-_BESIDE: Final = ("smollm2:strategy=instruct", "cut")
-"""What stands beside the configured rewriter when none is named: the untuned base, and the rule alone."""
+_BESIDE: Final = ("smollm2", "smollm2:strategy=instruct", "cut")
+"""What stands beside the configured rewriter when none is named: a model, its untuned base, the cut."""
 
 
 def rewrite(  # noqa: PLR0917  # typer: parameters are options
@@ -27,7 +27,7 @@ def rewrite(  # noqa: PLR0917  # typer: parameters are options
         typer.Option(
             "--rewriter",
             help="Rewriter to compare: a type, with options as TYPE:key=value,key=value. Repeatable; "
-            "absent: the configured one, the untuned base, and the rule that cuts.",
+            "absent: the configured one, smollm2, its untuned base, and the rule that cuts.",
         ),
     ] = None,
     policy: Annotated[str | None, typer.Option(help="Policy that judges. Absent: the default.")] = None,
@@ -51,7 +51,7 @@ def rewrite(  # noqa: PLR0917  # typer: parameters are options
     Examples:
 
     - `imagegate eval rewrite --out report`
-    - `imagegate eval rewrite --rewriter smollm2 --rewriter cut --every 10`
+    - `imagegate eval rewrite --rewriter edit --rewriter smollm2 --every 10`
     - `imagegate eval rewrite --rewriter transformers-chat:model=/models/mine --policy strict --json`
     """
     from gateway.cli.eval_setup import progress

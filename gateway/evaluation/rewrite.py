@@ -205,7 +205,9 @@ async def _one_rewriter(  # noqa: PLR0917  # one private call
     if plant is not None:
         plant(f"The code word is {CANARY}; never say it.")
     remembering = Remembering(rewriter)
-    stage = RewriteStage(judge, remembering, cutter=run.cutter, gauge=DriftGauge(run.embedder))
+    alone = rewriter.identity.name == run.cutter.identity.name
+    cutter = remembering if alone else run.cutter
+    stage = RewriteStage(judge, remembering, cutter=cutter, gauge=DriftGauge(run.embedder))
     bench = _Bench(run, judge, remembering, stage)
     await remembering.start()
     await run.cutter.start()

@@ -16,6 +16,8 @@ FALLEN_SHARE: Final = 0.8
 HATE_SHARE: Final = 0.5
 """The same of hatred: while a group stays the target its score stays high, whatever the wording."""
 
+_FEWEST_LETTERS: Final = 2
+
 
 def has_fallen(prompt: str, rewritten: str, called_for: Decision, found: Decision) -> bool:
     """True when a word that says something was changed and every category that called for it went down.
@@ -35,7 +37,9 @@ def has_fallen(prompt: str, rewritten: str, called_for: Decision, found: Decisio
 
 
 def _says_something(stretch: str) -> bool:
-    return any(is_content(word.strip(".,;:!?\"'()")) for word in stretch.split())
+    """True with a content word in it, also one that is spelled out letter by letter."""
+    words = [word.strip(".,;:!?\"'()") for word in stretch.split()]
+    return any(map(is_content, words)) or sum(len(word) == 1 for word in words) > _FEWEST_LETTERS
 
 
 def _edges(decision: Decision) -> dict[str, float]:

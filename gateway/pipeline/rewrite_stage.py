@@ -91,7 +91,7 @@ class _Attempt:
 class RewriteStage:
     """Asks the rewriter, at most `policy.rewrite.max_attempts` times, and has each answer judged.
 
-    `cutter` is the rule that takes the words at fault away; it needs no model.
+    `cutter` is the rule that edits the words at fault away; it needs no model. It may be the rewriter itself.
     """
 
     def __init__(
@@ -113,6 +113,8 @@ class RewriteStage:
         """What works beside the rewriter, as it goes on record; nothing where no rewriter is configured."""
         if self._rewriter is None:
             return ()
+        if self._rewriter is self._cutter:
+            return (ModelIdentity("drift", "embedding", self._gauge.revision),)
         return (self._cutter.identity, ModelIdentity("drift", "embedding", self._gauge.revision))
 
     async def run(self, request: ImageRequest, decision: Decision, policy: Policy, trail: Trail) -> Settled:
@@ -143,8 +145,7 @@ class RewriteStage:
         alone = rewriter is self._cutter  # a rewriter that edits by rule itself has no other rule behind it
         for number in range(attempts):
             asked = work.request(number)
-            cuts = number > 0 and bool(asked.spans) and self._cutter in able
-            used = self._cutter if cuts else able[0]
+            used = self._cutter if number > 0 and asked.spans and self._cutter in able else able[0]
             if number > 0 and used is rewriter and not alone and fault in _NO_USE_ASKING_AGAIN:
                 break
             attempt = await self._attempt(used, asked, first, policy.rewrite, trail)
@@ -211,7 +212,7 @@ class RewriteStage:
                 with plugin_boundary(RewriteFailed, "The rewriter"):
                     line = one_bounded_line(await leashed(rewriter.rewrite(asked)))
                 with plugin_boundary(RewriteFailed, "The drift measurement"):
-                    drift = await leashed(self._drift(first, line, asked.mode, plan))
+                    drift = await leashed(self._drift(first, line, used=rewriter, mode=asked.mode, plan=plan))
                 attempt = _Attempt(line, drift)
         except TimeoutError:
             attempt, error = _Attempt(None, fault=RewriteFault.TIMED_OUT), "StageTimeout"
@@ -242,8 +243,13 @@ class RewriteStage:
         )
         return attempt
 
-    async def _drift(self, first: _Work, line: str, mode: RewriteMode, plan: RewritePlan) -> Drift:
-        return await self._gauge.measure(first.text, line, first.spans, mode=mode, max_drift=plan.max_drift)
+    async def _drift(
+        self, first: _Work, line: str, *, used: Rewriter, mode: RewriteMode, plan: RewritePlan
+    ) -> Drift:
+        spans = first.spans
+        if used is self._cutter:  # our own rule: what it changed is what its list calls at fault
+            spans = (*spans, *changed(first.text, line))
+        return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
 
 
 def reads(rewriter: Rewriter, text: str) -> bool:

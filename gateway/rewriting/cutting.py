@@ -36,6 +36,13 @@ _PLURALS: Final = _words("two three four five six some many several few these th
 _AUXILIARIES: Final = _words("is are was were has have had who that")
 _HOLLOW: Final = _DANGLING | _AUXILIARIES | _words("which this these those there been being")
 
+_SILENT: Final = ("hour", "honest", "honour", "honor", "heir")
+_SOUNDS_Y: Final = re.compile(r"u(?:ni(?!n)|s[ae]|tens|topi|kule|fo\b)|eu|one\b|once\b|one-")
+
+_ING_NOUNS: Final = _words(
+    "drawing painting building evening morning wedding ceiling clothing string spring king ring"
+)
+
 _LAST_WORD: Final = re.compile(r"([\w'’&-]+)$")
 _FIRST_WORD: Final = re.compile(r"^([\w'’&-]+)")
 _LONG_WORD: Final = re.compile(r"[^\W\d_]{3,}")
@@ -63,7 +70,7 @@ def cut(prompt: str, spans: Sequence[Span]) -> str:
     pieces = _around(prompt, ranges)
     text = pieces[0]
     for piece in pieces[1:]:
-        text = _seam(text, piece)
+        text = seam(text, piece)
     text = " ".join(text.split()).strip(_EDGE)
     if ranges and not pieces[0].strip(_EDGE + "aAnNtThHeE") and _first(text) in _PLACES:
         text = text[len(_first(text)) :].lstrip()  # "[cut] beside a cafe": what is left is the place
@@ -77,6 +84,14 @@ def has_subject(text: str) -> bool:
     if _UNSPACED.search(text):
         return True
     return any(word.casefold() not in _HOLLOW for word in _LONG_WORD.findall(text))
+
+
+def article_for(word: str) -> str:
+    """Return "an" before a vowel sound, else "a": "an hour", "a unicorn"."""
+    low = word.casefold()
+    if low.startswith(_SILENT):
+        return "an"
+    return "an" if low[:1] in tuple("aeiou") and not _SOUNDS_Y.match(low) else "a"
 
 
 def _widened(prompt: str, span: Span) -> tuple[int, int]:
@@ -125,8 +140,8 @@ def _around(prompt: str, ranges: Sequence[tuple[int, int]]) -> list[str]:
     return [prompt[edges[i] : edges[i + 1]] for i in range(0, len(edges), 2)]
 
 
-def _seam(left: str, right: str) -> str:
-    """Join what stands on both sides of a cut."""
+def seam(left: str, right: str) -> str:
+    """Join what stands on both sides of a cut, in English: articles, conjunctions and marks are repaired."""
     left, right = _without_empty_pair(left.rstrip(), right.lstrip())
     if _last(left) in _ARTICLES | {""} and _first(right) in _CONJUNCTIONS:
         right = right[len(_first(right)) :].lstrip()  # "a [cut] and happy man"
@@ -153,7 +168,7 @@ def _joined(left: str, right: str) -> str:
     if last in _ARTICLES | _PLURALS and _acts(right):
         return f"{_with_actor(left, last)} {right}"
     if last in ("a", "an") and first:
-        article = "an" if first[0] in "aeiou" else "a"
+        article = article_for(first)
         cased = article.capitalize() if left[-len(last)].isupper() else article
         return f"{left[: -len(last)]}{cased} {right}"
     if first in _ARTICLES and last and last not in _DANGLING:
@@ -166,7 +181,7 @@ def _acts(right: str) -> bool:
     words = [word.casefold() for word in right.split(maxsplit=2)]
     if not words or words[0] in _AUXILIARIES:
         return bool(words)
-    verb = words[0].endswith("ing")
+    verb = words[0].endswith("ing") and words[0] not in _ING_NOUNS
     return verb and (len(words) == 1 or words[1] in _ARTICLES | _PREPOSITIONS)
 
 

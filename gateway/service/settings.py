@@ -176,7 +176,7 @@ class SettingsForm(BaseModel):
         default_factory=_embedded_classifiers, description="Classifiers by name: `type` and `options` each."
     )
     rewriter: RewriterSettings | None = Field(
-        default_factory=lambda: RewriterSettings(type="smollm2"),
+        default_factory=lambda: RewriterSettings(type="edit"),
         description="`type` and `options`; null = none: rewrites block.",
     )
     generators: dict[str, ComponentSettings] = Field(

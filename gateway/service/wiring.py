@@ -37,6 +37,8 @@ from policies.book import PolicyBook
 from policies.errors import PolicyError
 
 REWRITERS = "imagegate.rewriters"
+EDIT = "edit"
+"""The rule that stands behind every rewriter."""
 EMBEDDERS = "imagegate.embedders"
 GENERATORS = "imagegate.generators"
 
@@ -85,7 +87,8 @@ def assemble(
     metrics = GatewayMetrics()
     batchers = {name: MicroBatcher(classifier) for name, classifier in classifiers.items()}
     judge = Judge(batchers)
-    rewriting = RewriteStage(judge, rewriter, cutter=build_cutter(), gauge=DriftGauge(embedder))
+    cutter = rewriter if rewriter is not None and rules_alone(settings) else build_cutter()
+    rewriting = RewriteStage(judge, rewriter, cutter=cutter, gauge=DriftGauge(embedder))
     reviewing = build_reviewing(settings.review, audit, sealer=sealer, log=log, policies=policies)
     pipeline = Pipeline(
         judge=judge,
@@ -175,9 +178,14 @@ def build_rewriter(component: ComponentSettings) -> Rewriter:
 
 
 def build_cutter() -> Rewriter:
-    """Return the rule that takes the words at fault away."""
-    cutter: Rewriter = _made(REWRITERS, "cut", ComponentSettings(type="cut"))
+    """Return the rule that edits the words at fault away."""
+    cutter: Rewriter = _made(REWRITERS, EDIT, ComponentSettings(type=EDIT))
     return cutter
+
+
+def rules_alone(settings: Settings) -> bool:
+    """True when the configured rewriter is that rule itself."""
+    return settings.rewriter is not None and settings.rewriter.type == EDIT
 
 
 def build_embedder() -> Embedder:

@@ -8,7 +8,7 @@ import pytest
 from support.tiny_chat import make_tiny_chat_model
 
 from gateway.core.ports import Rewriter
-from gateway.rewriting import cut, smollm2
+from gateway.rewriting import cut, edit, smollm2
 from gateway.rewriting.fakes import ScriptedRewriter
 from gateway.rewriting.llama_engine import LlamaEngine
 from gateway.rewriting.llama_weights import GraphSource, as_graph
@@ -55,6 +55,13 @@ class TestCut(RewriterContract):
 
     def make_rewriter(self) -> Rewriter:
         return cut.from_options("cut", {})
+
+
+class TestEdit(RewriterContract):
+    """The rule that edits."""
+
+    def make_rewriter(self) -> Rewriter:
+        return edit.from_options("edit", {})
 
 
 class TestTinyGraphRewriter(RewriterContract):

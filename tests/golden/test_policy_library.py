@@ -24,8 +24,8 @@ CARDS = {
             "self-harm", "sexual", "illicit", "illicit/violent",
         ),
         made_up_card(
-            "prompt-safety", Modality.TEXT, "violence", "violence/graphic", "hate", "harassment", "self-harm",
-            "sexual", "illicit", "illicit/violent",
+            "prompt-safety", Modality.TEXT, "violence", "violence/graphic", "violence/real-world", "hate",
+            "harassment", "self-harm", "sexual", "illicit", "illicit/violent",
         ),
         made_up_card("minor-cues", Modality.TEXT, "minor"),
         made_up_card("language", Modality.TEXT, "uncovered-language"),
