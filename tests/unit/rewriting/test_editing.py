@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers.signals import Span
@@ -142,6 +142,7 @@ _SOME = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(_SOME), min_size=3))
 def test_every_word_outside_an_edit_stays(words: list[str]) -> None:
     """What comes out holds the words that no list names, letter for letter and in order."""
