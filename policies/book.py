@@ -203,11 +203,20 @@ class PolicyBook:
 
     def _load(self, path: Path) -> Loaded[PolicyDocument]:
         loaded = load_policy(path, _shown(path))
-        if loaded.document.name != path.stem:
-            message = f'the file is named {path.stem}, the policy "{loaded.document.name}"'
-            hint = "give both the same name, so that a key's policy is found by its file"
-            raise PolicyError([loaded.tree.diagnostic(("name",), message, hint)])
+        refuse_other_name(loaded, path)
         return loaded
+
+
+def refuse_other_name(loaded: Loaded[PolicyDocument], path: Path) -> None:
+    """Refuse a policy whose name is not its file's.
+
+    Raises:
+        PolicyError: with the place of the name.
+    """
+    if loaded.document.name != path.stem:
+        message = f'the file is named {path.stem}, the policy "{loaded.document.name}"'
+        hint = "give both the same name, so that a key's policy is found by its file"
+        raise PolicyError([loaded.tree.diagnostic(("name",), message, hint)])
 
 
 def _shown(path: Path) -> str:

@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from classifiers.protocol import ClassifierCard
 from classifiers.signals import Failure, FailureKind, Findings, Modality, Signal
+from classifiers.taxonomy import CATEGORIES, is_known
 from policies.decision import Decision, Stage
 from policies.document import ActionWord, Line, Name
 from policies.errors import PolicyError
+from policies.form_errors import nearest
 from policies.loader import Loaded, parse_document, read_text
 from policies.policy import Policy
+from policies.yaml_tree import YamlTree
 
 Score: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 FailureWord: TypeAlias = Literal[
@@ -169,6 +172,28 @@ def _refuse_mismatch(policy: Policy, loaded: Loaded[PolicyTestDocument]) -> None
         if policy.plan(Stage(case.stage)).skipped_reason is not None:
             message = f"the policy skips the {case.stage} stage, so nothing decides there"
             raise PolicyError([tree.diagnostic(("cases", index, "stage"), message, "remove the case")])
+        _refuse_unknown(policy, case, ("cases", index), tree)
+
+
+def _refuse_unknown(policy: Policy, case: CaseDocument, path: tuple[str | int, ...], tree: YamlTree) -> None:
+    """Refuse a classifier that the stage does not ask, and a category that nobody defined."""
+    planned = [use.name for use in policy.plan(Stage(case.stage)).classifiers]
+    for key, named in (("by_classifier", case.by_classifier), ("failures", case.failures)):
+        for name in named:
+            if name not in planned:
+                message = f'the {case.stage} stage does not ask a classifier named "{name}"'
+                where = (*path, key, name)
+                raise PolicyError([tree.diagnostic(where, message, nearest(name, planned), at_key=True)])
+    scored: list[tuple[tuple[str, ...], dict[str, float]]]
+    scored = [(("scores",), case.scores), (("carried",), case.carried)]
+    scored += [(("by_classifier", name), scores) for name, scores in case.by_classifier.items()]
+    for place, scores in scored:
+        for category in scores:
+            if not is_known(category):
+                where, hint = (*path, *place, category), nearest(category, CATEGORIES)
+                raise PolicyError(
+                    [tree.diagnostic(where, f'unknown category "{category}"', hint, at_key=True)]
+                )
 
 
 def _findings(policy: Policy, case: CaseDocument) -> Findings:

@@ -67,13 +67,16 @@ def check_file(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
     """Compile one file as of today, and run the tests beside it where there are any."""
     from datetime import UTC, datetime
 
+    from policies.book import refuse_other_name
     from policies.compiler import compile_policy
     from policies.errors import PolicyError
     from policies.loader import load_policy
     from policies.testing import cases_beside, run_tests
 
     try:
-        policy = compile_policy(load_policy(file), cards, today=datetime.now(UTC).date())
+        loaded = load_policy(file)
+        policy = compile_policy(loaded, cards, today=datetime.now(UTC).date())
+        refuse_other_name(loaded, file)  # as a reload does
         beside = cases_beside(file)
         return Checked(file, policy=policy, tests=run_tests(policy, beside) if beside.exists() else None)
     except PolicyError as error:

@@ -25,7 +25,8 @@ CARDS = {
         made_up_card(
             "prompt-safety",
             Modality.TEXT,
-            *("violence", "violence/graphic", "self-harm", "illicit", "harassment", "sexual"),
+            *("violence", "violence/graphic", "violence/real-world", "self-harm"),
+            *("illicit", "harassment", "sexual"),
         ),
         made_up_card("opennsfw", Modality.IMAGE, "sexual"),
         made_up_card("nsfw-inception", Modality.IMAGE, "sexual"),

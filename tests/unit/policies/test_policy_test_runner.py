@@ -170,3 +170,23 @@ def test_replay_compares_what_failed_then_as_well() -> None:
     report = replay(policy, [PastDecision("a", Stage.PROMPT, silent, Action.BLOCK)])
     assert report.decisions[0].unmeasured == ()
     assert report.moves == {(Action.BLOCK, Action.BLOCK): 1}
+
+
+@pytest.mark.parametrize(
+    ("scores", "message", "hint"),
+    [
+        ("by_classifier: {wods: {profanity: 0.9}}", 'does not ask a classifier named "wods"', "words"),
+        ("by_classifier: {words: {profanty: 0.9}}", 'unknown category "profanty"', "profanity"),
+        ("scores: {hat: 0.9}", 'unknown category "hat"', "hate"),
+        ("failures: {wods: timeout}", 'does not ask a classifier named "wods"', "words"),
+    ],
+)
+def test_a_typing_error_in_a_case_is_refused(scores: str, message: str, hint: str) -> None:
+    """A case about nothing would pass for ever: the name is refused where it stands, with a hint."""
+    head = "policy: sample\ncases:\n  - name: x\n    stage: prompt\n"
+    text = f"{head}    {scores}\n    expect: {{action: allow}}\n"
+    policy = compile_policy(parse_policy(TEXT, "sample.yaml"), CARDS)
+    with pytest.raises(PolicyError, match=message) as refused:
+        run_test_text(policy, text, "sample_test.yaml")
+    assert "sample_test.yaml:5:" in str(refused.value)
+    assert hint in str(refused.value)
