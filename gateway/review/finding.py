@@ -15,6 +15,7 @@ from gateway.review.queries import marks_of
 from gateway.review.types import Reviewer
 
 MAX_FOUND: Final = 10_000
+CASES: Final = "LEFT JOIN cases c ON c.idx = r.idx"
 _FACET_ROWS: Final = 8
 _WORD: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _REVISION: Final = re.compile(r"[0-9a-f]{4,64}")
@@ -99,8 +100,9 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A choice as SQL: conditions on `requests r LEFT JOIN cases c`, and their values by name."""
+    """A choice as SQL: conditions on `source`, and their values by name. Cases are joined if asked for."""
 
+    source: str
     where: str
     values: dict[str, object]
 
@@ -144,7 +146,8 @@ def chosen(who: Reviewer, asked: RequestQuery) -> Chosen:
         if (value := getattr(asked, name)) is not None:
             terms.append(f"r.time_us {sign} :{name}")
             values[name] = value
-    return Chosen(" AND ".join(terms), values)
+    source = "requests r" if asked.state is None else f"requests r {CASES}"
+    return Chosen(source, " AND ".join(terms), values)
 
 
 def find(connection: sqlite3.Connection, who: Reviewer, asked: RequestQuery) -> RequestPage:
@@ -168,8 +171,8 @@ def facets(connection: sqlite3.Connection, who: Reviewer, asked: RequestQuery) -
     """Return what the newest `MAX_FOUND` requests of a choice have most. Raises as `chosen`."""
     choice = chosen(who, asked)
     newest = (
-        "SELECT r.idx, r.action, r.stage, r.tenant, r.policy FROM requests r "  # noqa: S608 - our own words
-        f"LEFT JOIN cases c ON c.id = r.id WHERE {choice.where} ORDER BY r.idx DESC LIMIT {MAX_FOUND}"
+        "SELECT r.idx, r.action, r.stage, r.tenant, r.policy "  # noqa: S608 - our own words
+        f"FROM {choice.source} WHERE {choice.where} ORDER BY r.idx DESC LIMIT {MAX_FOUND}"
     )
     counted = [
         (name, f"SELECT {name} AS value, count(*) AS n FROM ({newest}) GROUP BY value")  # noqa: S608

@@ -10,10 +10,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.review.finding import Chosen, RequestQuery, chosen
+from gateway.review.finding import CASES, Chosen, RequestQuery, chosen
 from gateway.review.types import Reviewer
 
-_FROM: Final = "FROM requests r LEFT JOIN cases c ON c.id = r.id"
 _BUCKETS: Final = 48
 _MINUTE_US: Final = 60_000_000
 _HOUR_US: Final = 60 * _MINUTE_US
@@ -82,7 +81,8 @@ def numbers(connection: sqlite3.Connection, who: Reviewer, asked: RequestQuery, 
     choice = chosen(who, asked)
     first = asked.since_us
     if first is None:
-        found = connection.execute(f"SELECT min(r.time_us) {_FROM} WHERE {choice.where}", choice.values)
+        earliest = f"SELECT min(r.time_us) FROM {choice.source} WHERE {choice.where}"  # noqa: S608 - our own words
+        found = connection.execute(earliest, choice.values)
         first = found.fetchone()[0] or now_us
     last = asked.until_us or now_us
     step = next((step for step in _STEPS_US if (last - first) / step <= _BUCKETS), _STEPS_US[-1])
@@ -113,7 +113,7 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def _by_action(connection: sqlite3.Connection, choice: Chosen) -> dict[str, int]:
-    sql = f"SELECT r.action, count(*) {_FROM} WHERE {choice.where} GROUP BY r.action"
+    sql = f"SELECT r.action, count(*) FROM {choice.source} WHERE {choice.where} GROUP BY r.action"  # noqa: S608 - our own words
     return {row[0]: row[1] for row in connection.execute(sql, choice.values)}
 
 
@@ -121,7 +121,7 @@ def _buckets(
     connection: sqlite3.Connection, choice: Chosen, first_us: int, last_us: int, step_us: int
 ) -> tuple[Bucket, ...]:
     sql = (
-        f"SELECT r.time_us / :step * :step AS start, r.action, count(*) AS n {_FROM} "
+        f"SELECT r.time_us / :step * :step AS start, r.action, count(*) AS n FROM {choice.source} "  # noqa: S608 - our own words
         f"WHERE {choice.where} GROUP BY start, r.action"
     )
     counted: dict[int, dict[str, int]] = {}
@@ -133,9 +133,9 @@ def _buckets(
 
 def _rules(connection: sqlite3.Connection, choice: Chosen) -> tuple[RuleNumbers, ...]:
     sql = (
-        f"SELECT m.value AS rule, r.action, c.state, c.outcome, count(*) AS n {_FROM} "
-        "JOIN request_marks m ON m.idx = r.idx AND m.kind = 'rule' "
-        f"WHERE {choice.where} GROUP BY m.value, r.action, c.state, c.outcome"
+        f"SELECT m.value AS rule, r.action, c.state, c.outcome, count(*) AS n "  # noqa: S608 - our own words
+        f"FROM request_marks m CROSS JOIN requests r ON r.idx = m.idx {CASES} "  # this order: rules match few
+        f"WHERE m.kind = 'rule' AND {choice.where} GROUP BY m.value, r.action, c.state, c.outcome"
     )
     tally: dict[str, list[int]] = {}
     for row in connection.execute(sql, choice.values):
@@ -184,7 +184,8 @@ def _ages(connection: sqlite3.Connection, who: Reviewer, now_us: int) -> dict[st
 def _latency(connection: sqlite3.Connection, choice: Chosen, total: int, share: float) -> int | None:
     if total == 0:
         return None
-    sql = f"SELECT r.latency_us {_FROM} WHERE {choice.where} ORDER BY r.latency_us LIMIT 1 OFFSET :at"
+    ordered = f"FROM {choice.source} WHERE {choice.where} ORDER BY r.latency_us"
+    sql = f"SELECT r.latency_us {ordered} LIMIT 1 OFFSET :at"
     at = min(total - 1, math.ceil(total * share) - 1)
     row = connection.execute(sql, {**choice.values, "at": at}).fetchone()
     return None if row is None else int(row[0])
