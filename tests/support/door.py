@@ -26,6 +26,8 @@ class Peer:
     """One connection to the server."""
 
     socket: socket.socket
+    left: bytes = b""
+    """What came behind the last answer."""
 
     def send(self, content: bytes) -> None:
         """Send; the server may have closed already."""
@@ -41,7 +43,7 @@ class Peer:
 
     def answer(self) -> bytes:
         """One whole answer with a Content-Length; what came, when the server closes before."""
-        seen = b""
+        seen, self.left = self.left, b""
         while b"\r\n\r\n" not in seen:
             piece = self._read()
             seen += piece
@@ -55,11 +57,12 @@ class Peer:
             seen += piece
             if not piece:
                 break
-        return seen
+        self.left = seen[whole:]
+        return seen[:whole]
 
     def rest(self) -> bytes:
         """Everything until the server closes."""
-        seen = b""
+        seen, self.left = self.left, b""
         while piece := self._read():
             seen += piece
         return seen
