@@ -42,7 +42,7 @@ def named_policy(named: str, config: Path | None) -> Policy:
 
     if Path(named).suffix not in (".yaml", ".yml"):
         return policy_book(config)[1].get(named)
-    checked = check_file(Path(named), policy_cards(config))
+    checked = check_file(Path(named), policy_cards(config), to_serve=False)
     if checked.policy is None:
         raise ConfigurationError(str(checked.error))
     return checked.policy
@@ -63,8 +63,11 @@ def policy_book(config: Path | None) -> tuple[Settings, PolicyBook]:
     return settings, build_policies(settings, build_classifiers(settings)).book
 
 
-def check_file(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
-    """Compile one file as of today, and run the tests beside it where there are any."""
+def check_file(file: Path, cards: Mapping[str, ClassifierCard], *, to_serve: bool = True) -> Checked:
+    """Compile one file as of today, and run the tests beside it where there are any.
+
+    `to_serve` refuses what a reload refuses: a copy that is only compared may keep its policy's name.
+    """
     from datetime import UTC, datetime
 
     from policies.book import refuse_other_name
@@ -76,7 +79,8 @@ def check_file(file: Path, cards: Mapping[str, ClassifierCard]) -> Checked:
     try:
         loaded = load_policy(file)
         policy = compile_policy(loaded, cards, today=datetime.now(UTC).date())
-        refuse_other_name(loaded, file)  # as a reload does
+        if to_serve:
+            refuse_other_name(loaded, file)
         beside = cases_beside(file)
         return Checked(file, policy=policy, tests=run_tests(policy, beside) if beside.exists() else None)
     except PolicyError as error:

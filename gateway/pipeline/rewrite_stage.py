@@ -22,7 +22,7 @@ from typing import Final
 from classifiers.languages.cutting import pieces
 from classifiers.normalize import ORIGINAL, View
 from classifiers.signals import Span
-from classifiers.steering import PART
+from classifiers.steering import PART, steers
 from gateway.core.boundary import leashed, plugin_boundary
 from gateway.core.errors import GatewayError, RewriteFailed
 from gateway.core.outcomes import RewriteTrace
@@ -153,6 +153,11 @@ class RewriteStage:
                 if number > 0 and used is self._cutter and not alone:
                     break  # no cut is possible: the fault of the attempt before counts
                 fault = attempt.fault or RewriteFault.FAILED
+                continue
+            if first.steers and steers(attempt.rewritten):
+                fault = (
+                    RewriteFault.OFFENDS
+                )  # it still gives orders: what was hidden in its frame may be there too
                 continue
             last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
             if last.action is Action.ALLOW and has_fallen(first.text, attempt.rewritten, decision, last):
