@@ -155,9 +155,7 @@ class RewriteStage:
                 fault = attempt.fault or RewriteFault.FAILED
                 continue
             if first.steers and steers(attempt.rewritten):
-                fault = (
-                    RewriteFault.OFFENDS
-                )  # it still gives orders: what was hidden in its frame may be there too
+                fault = RewriteFault.OFFENDS  # what its frame hides may be there too
                 continue
             last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
             if last.action is Action.ALLOW and has_fallen(first.text, attempt.rewritten, decision, last):
