@@ -38,47 +38,13 @@ NAMES = (
     "nsfw-inception",
     "picture-concepts",
 )
-WORDS = [
-    "a",
-    "quiet",
-    "harbour",
-    "with",
-    "boats",
-    "and",
-    "gulls",
-    "under",
-    "a",
-    "pale",
-    "evening",
-    "sky",
-    "painted",
-    "in",
-    "oil",
-    "by",
-    "an",
-    "old",
-    "master",
-    "who",
-    "loved",
-    "water",
-    "light",
-    "stone",
-    "and",
-    "rain",
-    "while",
-    "people",
-    "walk",
-    "home",
-    "carrying",
-    "bread",
-    "flowers",
-    "and",
-    "fish",
-    "past",
-    "the",
-    "closed",
-    "market",
-]
+WORDS = tuple(
+    """
+    a quiet harbour with boats and gulls under a pale evening sky painted in oil by an old
+    master who loved water light stone and rain while people walk home carrying bread flowers
+    and fish past the closed market
+    """.split()  # noqa: SIM905
+)
 
 
 def plain(length: int) -> str:

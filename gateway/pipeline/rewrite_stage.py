@@ -22,7 +22,7 @@ from typing import Final
 from classifiers.languages.cutting import pieces
 from classifiers.normalize import ORIGINAL, View
 from classifiers.signals import Span
-from classifiers.steering import PART, steers
+from classifiers.steering import PART
 from gateway.core.boundary import leashed, plugin_boundary
 from gateway.core.errors import GatewayError, RewriteFailed
 from gateway.core.outcomes import RewriteTrace
@@ -72,7 +72,7 @@ class _Work:
     @property
     def steers(self) -> bool:
         """True when the text is a prompt-injection attempt, so that it was judged stretch by stretch."""
-        return any(signal.view == PART for signal in self.found.findings.signals)
+        return _steers(self.found)
 
     def request(self, attempt: int) -> RewriteRequest:
         """What the rewriter gets to know of it."""
@@ -154,11 +154,13 @@ class RewriteStage:
                     break  # no cut is possible: the fault of the attempt before counts
                 fault = attempt.fault or RewriteFault.FAILED
                 continue
-            if first.steers and steers(attempt.rewritten):
-                fault = RewriteFault.OFFENDS  # what its frame hides may be there too
-                continue
             last = require_measured(await self._recheck(attempt.rewritten, decision, policy, trail))
-            if last.action is Action.ALLOW and has_fallen(first.text, attempt.rewritten, decision, last):
+            framed = first.steers and _steers(last)  # what a frame hides may be there too
+            if (
+                last.action is Action.ALLOW
+                and not framed
+                and has_fallen(first.text, attempt.rewritten, decision, last)
+            ):
                 trace = _trace(first, used, attempt.rewritten, attempt.drift, attempts=number + 1)
                 return Settled(last, Action.ALLOW, attempt.rewritten, trace)
             fault = RewriteFault.OFFENDS
@@ -253,6 +255,10 @@ class RewriteStage:
         if used is self._cutter:  # our own rule: what it changed is what its list calls at fault
             spans = (*spans, *changed(first.text, line))
         return await self._gauge.measure(first.text, line, spans, mode=mode, max_drift=plan.max_drift)
+
+
+def _steers(found: Decision) -> bool:
+    return any(signal.view == PART for signal in found.findings.signals)
 
 
 def reads(rewriter: Rewriter, text: str) -> bool:
